@@ -1,0 +1,60 @@
+"""Replies, and the chunks of a streamed reply."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FinishReason = Literal["stop", "length"]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Count the tokens of one request, as in the OpenAI API."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+class TextReply(msgspec.Struct, frozen=True, tag="text_reply"):
+    """Answer a ``GenerateText``.
+
+    finish_reason: ``stop`` (end of text or a stop string) or ``length`` (max_tokens).
+    model_used, was_fallback, attempts: which model of the route answered, whether it
+        was not the first choice, and how many sends that took.
+    warning: in words, where the request was served with less than it asked for.
+    """
+
+    text: str
+    finish_reason: FinishReason
+    usage: Usage
+    model_used: str = ""
+    was_fallback: bool = False
+    attempts: int = 1
+    warning: str | None = None
+
+
+class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
+    """Carry one piece of a streamed answer; never a part of a character.
+
+    The chunks' texts joined are the answer. The last chunk alone has ``finish_reason``
+    and ``usage``; its text may be empty.
+    """
+
+    text: str
+    tokens: int = 1
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    model_used: str = ""
+    was_fallback: bool = False
+    attempts: int = 1
+
+    def merge(self, later: TextChunk) -> TextChunk:
+        """Join with the chunk that follows, so that a slow reader gets fewer, longer chunks."""
+        return msgspec.structs.replace(
+            later, text=self.text + later.text, tokens=self.tokens + later.tokens
+        )

@@ -1,0 +1,81 @@
+"""Requests: what a caller may ask, each typed by its reply."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import msgspec
+
+from failsoft.messages.reply import TextChunk, TextReply
+
+ReplyT = TypeVar("ReplyT", covariant=True)
+ChunkT = TypeVar("ChunkT", covariant=True)
+
+
+class Message(msgspec.Struct, frozen=True):
+    """Be the base of everything that travels through a mailbox: frozen, typed, encodable."""
+
+
+class Control(Message, frozen=True):
+    """Be the base of messages that go in the control lane and outrun all work."""
+
+
+class Request(Message, Generic[ReplyT], frozen=True):
+    """Be the base of messages that are answered, exactly once, with a ``ReplyT``.
+
+    ``class Add(Request[int], frozen=True): n: int`` makes ``await ref.ask(Add(1))``
+    an ``int`` for mypy and pyright. ``reply_type`` holds the same type at run time.
+    """
+
+    reply_type: ClassVar[Any] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.reply_type = _argument_of(cls, Request) or cls.reply_type
+
+
+class Streamed(Message, Generic[ChunkT], frozen=True):
+    """Be the base of messages that may be answered by a stream of ``ChunkT`` and one end."""
+
+    chunk_type: ClassVar[Any] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.chunk_type = _argument_of(cls, Streamed) or cls.chunk_type
+
+
+def _argument_of(cls: type, generic: type) -> Any:
+    """Give ``X`` where ``cls`` has ``generic[X]`` among its bases, else None."""
+    for base in getattr(cls, "__orig_bases__", ()):
+        if typing.get_origin(base) is generic:
+            (argument,) = typing.get_args(base)
+            return argument
+    return None
+
+
+class ChatMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hold one turn of a chat, as in the OpenAI API."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class GenerateText(Request[TextReply], Streamed[TextChunk], frozen=True, tag="generate_text"):
+    """Ask a language model to go on from a prompt. Fields are named as in the OpenAI API.
+
+    prompt: plain text (a completion), or the turns of a chat, which go through the
+        model's chat template.
+    max_tokens: how many tokens to make at most, at least 1.
+    temperature: 0 is greedy; from 0 to 2.
+    top_p: nucleus sampling, over 0 to 1.
+    stop: strings that end the answer; they are not part of it. At most 4.
+    seed: makes sampling repeatable on the same model and device.
+    """
+
+    prompt: str | tuple[ChatMessage, ...]
+    max_tokens: int = 256
+    temperature: float = 1.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int | None = None

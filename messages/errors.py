@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -36,7 +36,7 @@ class InferenceError(Exception):
 
     kind: ClassVar[str] = "generation_failed"
     is_callers_fault: ClassVar[bool] = False
-    is_refusal: ClassVar[bool] = False
+    is_refusal: bool = False
     retryable: ClassVar[bool] = False
 
     def __init__(
@@ -53,6 +53,11 @@ class InferenceError(Exception):
         self.is_retryable = self.retryable
         self.correlation_id = correlation_id
         self.timestamp = time.time() if timestamp is None else timestamp
+
+    def as_answer(self) -> Self:
+        """Mark the error as one to pass on: the actor that raises it from here has not failed."""
+        self.is_refusal = True
+        return self
 
     @property
     def info(self) -> ErrorInfo:

@@ -1,0 +1,117 @@
+"""The receiving end of an actor: its mailbox, who watches it, and what couldn't be delivered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from failsoft.actors.errors import ActorStopped, MailboxFull, MessageDropped
+from failsoft.actors.exit import NORMAL, ExitReason
+from failsoft.actors.mailbox import Envelope, Mailbox, Overflow
+from failsoft.actors.ref import Ref
+from failsoft.actors.signals import ChildExited, ChildStarted, Crash, Stop, Terminated, Wake
+from failsoft.messages import Control, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from failsoft.actors.cell import Cell
+    from failsoft.actors.handlers import Handler
+    from failsoft.actors.system import System
+
+
+class Address:
+    """Take in messages for a path, and see to it that none of them is lost in silence."""
+
+    __slots__ = (
+        "_watchers",
+        "accepts",
+        "clock",
+        "dead_letters",
+        "is_closed",
+        "mailbox",
+        "parent",
+        "path",
+        "reason",
+        "ref",
+        "streams",
+        "system",
+    )
+
+    def __init__(self, path: str, parent: Cell | None, mailbox: Mailbox, system: System) -> None:
+        self.path = path
+        self.parent = parent
+        self.mailbox = mailbox
+        self.ref = Ref(self)
+        self.system = system
+        self.clock = system.clock
+        self.dead_letters = system.dead_letters
+        # What may be sent here; None, where it isn't known before the first incarnation.
+        self.accepts: dict[type, Handler] | None = None
+        self.streams: dict[type, Handler] | None = None
+        self.reason: ExitReason = NORMAL
+        self.is_closed = False
+        self._watchers: dict[object, Callable[[Message], object]] | None = None
+
+    # -- delivery
+
+    def put(self, envelope: Envelope) -> None:
+        """Put into its lane. At the work lane's bound, do as the policy says; raise MailboxFull."""
+        if isinstance(envelope.message, Control):
+            self.mailbox.put_control(envelope)
+            return
+        dropped = self.mailbox.put(envelope)
+        if dropped is None:
+            return
+        if self.mailbox.overflow is Overflow.REJECT:
+            raise MailboxFull(self.path, self.mailbox.bound)
+        policy = self.mailbox.overflow.value
+        self.dead_letters.add(self.path, dropped.message, policy)
+        if dropped.reply is not None:
+            dropped.reply.fail(MessageDropped(self.path, policy))
+
+    def put_or_bury(self, message: Message) -> None:
+        """Put in a message whose sender can't be told, say a timer's."""
+        try:
+            self.ref.tell(message)
+        except MailboxFull:
+            self.dead_letters.add(self.path, message, "mailbox full")
+
+    def undelivered(self, envelope: Envelope, reason: str) -> None:
+        """Answer, or else bury, a message that won't be handled."""
+        if envelope.reply is not None:
+            envelope.reply.fail(ActorStopped(self.path, str(self.reason)))
+        elif isinstance(envelope.message, ChildExited):
+            envelope.message.child.close(envelope.message.reason)
+        elif not isinstance(envelope.message, (Stop, Wake, Crash, ChildStarted, Terminated)):
+            self.dead_letters.add(self.path, envelope.message, reason)
+
+    def late_answer(self, answer: object) -> None:
+        """Bury an answer that nobody waits for any more."""
+        self.dead_letters.add(self.path, answer, "late reply")
+
+    # -- watchers
+
+    def add_watcher(self, watcher: Cell) -> None:
+        """Have ``watcher`` told once of the end for good; at once where that has been."""
+        self.when_closed(watcher, lambda message: watcher.mailbox.put_control(Envelope(message)))
+
+    def remove_watcher(self, watcher: object) -> None:
+        if self._watchers is not None:
+            self._watchers.pop(watcher, None)
+
+    def when_closed(self, key: object, tell: Callable[[Message], object]) -> None:
+        """Have ``tell`` called once with ``Terminated``; a second time for ``key`` is the same."""
+        if self.is_closed:
+            tell(self._terminated())
+            return
+        if self._watchers is None:
+            self._watchers = {}
+        self._watchers.setdefault(key, tell)
+
+    def tell_watchers(self) -> None:
+        watchers, self._watchers = self._watchers, None
+        for tell in (watchers or {}).values():
+            tell(self._terminated())
+
+    def _terminated(self) -> Terminated:
+        return Terminated(self.ref, self.reason)

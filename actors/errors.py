@@ -1,0 +1,90 @@
+"""The runtime's own errors. What inference can run into is in ``failsoft.messages``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ActorError(Exception):
+    """Be the base of the runtime's errors."""
+
+
+class MailboxFull(ActorError):
+    """Tell a sender that the actor's work lane is full: send less, wait, or raise the bound."""
+
+    def __init__(self, path: str, bound: int) -> None:
+        super().__init__(
+            f"the mailbox of {path} is full ({bound} messages); slow the sender down, or give the "
+            "actor a larger `mailbox_bound` or another `overflow` policy"
+        )
+        self.path = path
+        self.bound = bound
+
+
+class ActorStopped(ActorError):
+    """Tell an asker that the actor ended before it answered."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} stopped before it answered: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class MessageDropped(ActorError):
+    """Tell an asker that its message was dropped from a full mailbox, as the policy says."""
+
+    def __init__(self, path: str, policy: str) -> None:
+        super().__init__(f"the mailbox of {path} was full and its policy is {policy}")
+        self.path = path
+
+
+class UnknownMessage(ActorError):
+    """Tell a sender that the actor has no handler for this type of message."""
+
+    def __init__(self, path: str, message: object, known: Any, how: str = "handles") -> None:
+        names = ", ".join(sorted(kind.__name__ for kind in known)) or "none"
+        super().__init__(f"{path} has no @{how}({type(message).__name__}) handler; it has: {names}")
+        self.path = path
+
+
+class NameTaken(ActorError):
+    """Tell that a path is in use; choose another name, or stop the actor that has it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"there is an actor at {path} already; choose another name")
+        self.path = path
+
+
+class StartFailed(ActorError):
+    """Tell that an actor could not be started; the cause is in ``__cause__``."""
+
+    def __init__(self, path: str, cause: BaseException | str) -> None:
+        super().__init__(f"{path} could not be started: {describe(cause)}")
+        self.path = path
+        if isinstance(cause, BaseException):
+            self.__cause__ = cause
+
+
+class ChildFailed(ActorError):
+    """Tell that an actor ended because a child of its own failed; the cause is in ``__cause__``."""
+
+    def __init__(self, path: str, cause: BaseException | None) -> None:
+        super().__init__(f"{path} failed: {describe(cause)}")
+        self.path = path
+        self.__cause__ = cause
+
+
+class TreeFailed(ActorError):
+    """Tell that the root of a system failed and the system ended; causes are in ``__cause__``."""
+
+    def __init__(self, path: str, cause: BaseException | None) -> None:
+        super().__init__(f"the tree at {path} failed: {describe(cause)}")
+        self.path = path
+        self.__cause__ = cause
+
+
+def describe(error: BaseException | str | None) -> str:
+    """Say what an error is, in one line."""
+    if error is None or isinstance(error, str):
+        return error or "no reason given"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,98 @@
+"""Handlers: one typed method a message, found by the message's type when the class is made."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar, overload
+
+import msgspec
+from failsoft.actors.reply import Reply
+from failsoft.messages import Message, Request, Streamed
+
+AnswerT = TypeVar("AnswerT")
+ChunkT = TypeVar("ChunkT")
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+
+
+class Handler(msgspec.Struct, frozen=True):
+    """Know how a message is handled.
+
+    is_plain: a method that never awaits.
+    interleave: each message gets a task of its own, and others are handled meanwhile
+        (Orleans calls this interleaving). The actor's state may change at each ``await``.
+    cancellable: the handler is cancelled when nobody waits for its answer any more.
+    """
+
+    method: Callable[..., Any]
+    is_stream: bool
+    interleave: bool
+    cancellable: bool
+    is_plain: bool
+
+
+@overload
+def handles(
+    kind: type[Request[AnswerT]], *, interleave: bool = False, cancellable: bool = False
+) -> Callable[
+    [Callable[[Any, Any], AnswerT | Reply[AnswerT] | Awaitable[AnswerT | Reply[AnswerT]]]],
+    Callable[[Any, Any], Any],
+]: ...
+
+
+@overload
+def handles(
+    kind: type[Message], *, interleave: bool = False, cancellable: bool = False
+) -> Callable[[Callable[[Any, Any], Awaitable[None] | None]], Callable[[Any, Any], Any]]: ...
+
+
+def handles(
+    kind: type[Message], *, interleave: bool = False, cancellable: bool = False
+) -> Callable[..., Any]:
+    """Mark the method that handles ``kind``, by ``tell`` or by ``ask``.
+
+    A plain method is called in the actor's loop at the least cost; a coroutine method may
+    await, and no other message is handled until it is done, unless it interleaves. What it
+    returns is the answer; for an answer that comes later it returns ``self.context.defer()``.
+    """
+    return _mark("_handles", kind, interleave, cancellable)
+
+
+def streams(
+    kind: type[Streamed[ChunkT]], *, interleave: bool = False, cancellable: bool = True
+) -> Callable[
+    [Callable[[Any, Any], AsyncIterator[ChunkT] | Reply[None]]], Callable[[Any, Any], Any]
+]:
+    """Mark the method that answers ``kind`` with a stream: an async generator of chunks.
+
+    It waits at each ``yield`` for a slow reader, and is closed when the reader leaves.
+    """
+    return _mark("_streams", kind, interleave, cancellable)
+
+
+def _mark(
+    name: str, kind: type[Message], interleave: bool, cancellable: bool
+) -> Callable[[MethodT], MethodT]:
+    def mark(method: MethodT) -> MethodT:
+        is_stream = inspect.isasyncgenfunction(method)
+        is_plain = not (is_stream or inspect.iscoroutinefunction(method))
+        if interleave and is_plain:
+            raise TypeError(
+                f"{method.__qualname__} can't interleave: it never awaits; make it async"
+            )
+        handler = Handler(method, is_stream, interleave, cancellable, is_plain)
+        setattr(method, name, (kind, handler))
+        return method
+
+    return mark
+
+
+def handlers_of(cls: type, name: str) -> dict[type, Handler]:
+    """Collect the handlers of a class and of those it derives from; the nearest one counts."""
+    found: dict[type, Handler] = {}
+    for owner in reversed(cls.__mro__):
+        for method in vars(owner).values():
+            if marked := getattr(method, name, None):
+                kind, handler = marked
+                found[kind] = handler
+    return found

@@ -1,0 +1,203 @@
+"""The one answer that an actor owes a caller: exactly one, whatever happens.
+
+The two ends of it: the caller waits (``wait``, or the chunks of a ``Stream``), the actor sets.
+The first answer counts; a later one is reported as a dead letter, and raises nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from failsoft.actors.clock import Clock, Timer
+from failsoft.messages import InferenceTimeout
+
+AnswerT = TypeVar("AnswerT")
+
+DEFAULT_STREAM_BOUND = 64
+
+
+class Reply(Generic[AnswerT]):
+    """Be a slot for an answer, with a deadline.
+
+    deadline: on the system's clock; infinity for none.
+    on_late: is told of an answer that came when there was already one, or nobody to take it.
+    """
+
+    __slots__ = ("_answer", "_callbacks", "_on_late", "_timer", "asked_at", "deadline")
+
+    def __init__(self, clock: Clock, deadline: float, on_late: Callable[[object], None]) -> None:
+        self._answer: asyncio.Future[AnswerT] = asyncio.get_running_loop().create_future()
+        self._callbacks: list[Callable[[], object]] | None = None
+        self._on_late = on_late
+        self.asked_at = clock.now()
+        self.deadline = deadline
+        self._timer: Timer | None = None
+        if deadline != math.inf:
+            self._timer = clock.call_at(deadline, self._expire)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether an answer is still wanted."""
+        return not self._answer.done()
+
+    def set(self, value: AnswerT) -> bool:
+        """Answer. Give False where the answer came too late."""
+        if self._answer.done():
+            self._on_late(value)
+            return False
+        self._answer.set_result(value)
+        self._close()
+        return True
+
+    def fail(self, error: BaseException) -> bool:
+        """Answer with an error. Give False where it came too late."""
+        if self._answer.done():
+            self._on_late(error)
+            return False
+        if isinstance(error, StopIteration):  # asyncio has no way to carry one
+            error = RuntimeError("the handler raised StopIteration")
+        self._answer.set_exception(error)
+        self._answer.exception()  # a reader that has left must not cause a warning
+        self._close()
+        return True
+
+    def abandon(self) -> None:
+        """Go away: no answer is wanted any more."""
+        if self._answer.cancel():
+            self._close()
+
+    def when_closed(self, callback: Callable[[], object]) -> None:
+        """Have ``callback`` called once no answer is wanted any more, for whatever reason."""
+        if self._answer.done():
+            callback()
+        elif self._callbacks is None:
+            self._callbacks = [callback]
+        else:
+            self._callbacks.append(callback)
+
+    async def wait(self) -> AnswerT:
+        """Wait for the answer. A cancelled waiter abandons the request."""
+        try:
+            return await self._answer
+        except asyncio.CancelledError:
+            self._close()
+            raise
+
+    def _expire(self) -> None:
+        self._timer = None
+        if not self._answer.done():
+            self.fail(InferenceTimeout.after(self.deadline - self.asked_at))
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            callback()
+
+
+class StreamReply(Reply[None]):
+    """Be a slot for chunks and one end.
+
+    At most ``bound`` chunks wait for the reader. ``send`` waits at the bound. ``push``, for
+    producers that can't wait, joins the chunk with the last one there (``chunk.merge(later)``),
+    so that a slow reader gets fewer and longer chunks and nothing is lost.
+    """
+
+    __slots__ = ("_bound", "_chunks", "_reader", "_writer")
+
+    def __init__(
+        self,
+        clock: Clock,
+        deadline: float,
+        on_late: Callable[[object], None],
+        bound: int = DEFAULT_STREAM_BOUND,
+    ) -> None:
+        super().__init__(clock, deadline, on_late)
+        self._bound = bound
+        self._chunks: deque[Any] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self.when_closed(self._wake_both)
+
+    async def send(self, chunk: Any) -> bool:
+        """Give the reader a chunk; wait while the bound is reached. False: nobody reads."""
+        while len(self._chunks) >= self._bound and self.is_open:
+            self._writer = asyncio.get_running_loop().create_future()
+            await self._writer
+        return self.push(chunk)
+
+    def push(self, chunk: Any) -> bool:
+        """Give the reader a chunk now. False: nobody reads."""
+        if not self.is_open:
+            return False
+        if len(self._chunks) >= self._bound:
+            self._chunks[-1] = self._chunks[-1].merge(chunk)
+        else:
+            self._chunks.append(chunk)
+        _wake(self._reader)
+        return True
+
+    async def receive(self) -> Any:
+        """Give the next chunk. Raise StopAsyncIteration at the end, or the stream's error."""
+        while not self._chunks:
+            if not self.is_open:
+                if not self._answer.cancelled():
+                    self._answer.result()
+                raise StopAsyncIteration
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        chunk = self._chunks.popleft()
+        _wake(self._writer)
+        return chunk
+
+    def _wake_both(self) -> None:
+        _wake(self._reader)
+        _wake(self._writer)
+
+
+class Stream(Generic[AnswerT]):
+    """Read a streamed answer: ``async with ref.stream(request) as chunks: async for …``.
+
+    Leaving the block, closing, or dropping the stream tells the producer to stop.
+    """
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: StreamReply) -> None:
+        self._reply = reply
+
+    def __aiter__(self) -> Stream[AnswerT]:
+        return self
+
+    async def __anext__(self) -> AnswerT:
+        try:
+            chunk: AnswerT = await self._reply.receive()
+        except asyncio.CancelledError:
+            self._reply.abandon()
+            raise
+        return chunk
+
+    async def __aenter__(self) -> Stream[AnswerT]:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        self._reply.abandon()
+
+    async def aclose(self) -> None:
+        """Stop reading; the producer sees it within one chunk."""
+        self._reply.abandon()
+
+    def __del__(self) -> None:
+        # A reader that broke out of its loop: the garbage collector is who tells.
+        self._reply.abandon()
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,226 @@
+"""System: the place where actors live. It starts empty and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
+from random import Random
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+import anyio
+import structlog
+from failsoft.actors.bus import EventBus
+from failsoft.actors.cell import ActorFactory, Cell
+from failsoft.actors.clock import Clock, LoopClock
+from failsoft.actors.dead_letters import DeadLetters
+from failsoft.actors.errors import ActorError, NameTaken, StartFailed, TreeFailed
+from failsoft.actors.exit import SHUTDOWN, ExitReason
+from failsoft.actors.signals import ChildExited, ChildStarted
+from failsoft.actors.tree import TreeNode, snapshot
+from failsoft.messages import InferenceError
+
+if TYPE_CHECKING:
+    from failsoft.actors.ref import Ref
+
+log = structlog.get_logger("failsoft.system")
+
+DEFAULT_ASK_TIMEOUT = 30.0
+
+
+class Extension(Protocol):
+    """Be a resource that actors of a system share, such as the host of worker processes."""
+
+    async def aclose(self) -> None: ...
+
+
+ExtensionT = TypeVar("ExtensionT", bound=Extension)
+
+
+class System:
+    """Run actors: ``async with System() as system: ref = await system.spawn(Counter, "counter")``.
+
+    What is spawned here is at the top of the tree, and linked to the block: where such an actor
+    fails, the block is cancelled and TreeFailed is raised from it. At the end of the block, or
+    when it is cancelled, the actors are stopped in order, the last one first; a second
+    cancellation kills them. Every task has ended by the time the block is left.
+
+    clock, random: where time and chance come from; tests inject them.
+    ask_timeout: seconds that an ``ask`` waits where it is given neither timeout nor deadline.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        ask_timeout: float = DEFAULT_ASK_TIMEOUT,
+    ) -> None:
+        if not ask_timeout > 0:
+            raise ValueError(f"ask_timeout must be over 0 s; it is {ask_timeout}")
+        self.random = random or Random()
+        self.ask_timeout = ask_timeout
+        self._given_clock = clock
+        self._cells: dict[str, Cell] = {}
+        self._top: dict[str, Cell] = {}
+        self._starts: dict[Cell, asyncio.Future[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._extensions: dict[Callable[[], Extension], Extension] = {}
+        self._scope = anyio.CancelScope()
+        self._failure: tuple[str, ExitReason] | None = None
+        self._is_closing = False
+
+    # -- the block
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self.clock = self._given_clock or LoopClock()
+        self.events = EventBus(self.clock)
+        self.dead_letters = DeadLetters(self.events)
+        # Of every task that is made here; who happens to spawn must not be seen by the actors.
+        self._context = contextvars.copy_context()
+        self._scope.__enter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        self._is_closing = True
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._end()
+        finally:
+            swallowed = self._scope.__exit__(kind, error, traceback)
+        if self._failure is not None and (error is None or swallowed):
+            path, reason = self._failure
+            raise TreeFailed(path, reason.error)
+        return swallowed
+
+    async def _end(self) -> None:
+        try:
+            for cell in reversed(tuple(self._top.values())):
+                await self._stop_cell(cell)
+        except asyncio.CancelledError:  # told again: no more waiting
+            for cell in self._top.values():
+                cell.kill()
+            raise
+        finally:
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+            for extension in reversed(tuple(self._extensions.values())):
+                await extension.aclose()
+
+    # -- the top of the tree
+
+    async def spawn(self, factory: ActorFactory, name: str) -> Ref:
+        """Start an actor at the top; give its ref once it is up.
+
+        factory: an Actor class that takes no arguments, or a callable that makes the actor.
+        Raise StartFailed with the cause, NameTaken, or RuntimeError where the system is closing.
+        """
+        cell = self.add_cell(factory, name, None)
+        up = self._starts[cell] = self._loop.create_future()
+        cell.start()
+        try:
+            await up
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await self._stop_cell(cell, 0)
+            raise
+        finally:
+            self._starts.pop(cell, None)
+        return cell.ref
+
+    async def stop(self, ref: Ref, within: float | None = None) -> None:
+        """Stop a top-level actor and wait until it has ended; it is killed after ``within`` s."""
+        cell = self._top.get(ref.path)
+        if cell is not None and cell.ref == ref:
+            await self._stop_cell(cell, within)
+        elif ref.is_alive:
+            raise ValueError(f"{ref.path} is not at the top of the tree; stop it at its supervisor")
+
+    def find(self, path: str) -> Ref | None:
+        """Give the ref of the actor at ``path``, say ``root/text``; None where there is none."""
+        cell = self._cells.get(path)
+        return None if cell is None else cell.ref
+
+    def tree(self) -> tuple[TreeNode, ...]:
+        """Give a frozen picture of all actors as they are now, from the top."""
+        return tuple(snapshot(cell) for cell in self._top.values())
+
+    def extension(self, make: Callable[[], ExtensionT]) -> ExtensionT:
+        """Give the system's one ``make()``; made when first asked for, closed after all actors."""
+        found = self._extensions.get(make)
+        if found is None:
+            if self._is_closing and not self._tasks:
+                raise RuntimeError("the system is closing")
+            found = self._extensions[make] = make()
+        return found  # type: ignore[return-value]  # kept under what made it
+
+    # -- for the runtime
+
+    def add_cell(self, factory: ActorFactory, name: str, parent: Cell | None) -> Cell:
+        """Make the place for an actor. Raise NameTaken, ValueError for a name with a slash."""
+        if not name or "/" in name:
+            raise ValueError(f"an actor's name must not be empty nor hold a slash: {name!r}")
+        if parent is None and self._is_closing:
+            raise RuntimeError("the system is closing; nothing can be spawned in it any more")
+        path = name if parent is None else f"{parent.path}/{name}"
+        if path in self._cells:
+            raise NameTaken(path)
+        cell = self._cells[path] = Cell(self, path, parent, factory)
+        if parent is None:
+            self._top[path] = cell
+        else:
+            if parent.children is None:
+                parent.children = {}
+            parent.children[name] = cell
+        return cell
+
+    def create_task(
+        self, coroutine: Coroutine[Any, Any, None], context: contextvars.Context | None = None
+    ) -> asyncio.Task[None]:
+        """Make a task that the system waits for at its end."""
+        task = self._loop.create_task(coroutine, context=context or self._context.copy())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def top_level(self, message: ChildStarted | ChildExited) -> None:
+        """Hear from an actor at the top."""
+        cell: Cell = message.child
+        up = self._starts.get(cell)
+        if isinstance(message, ChildStarted):
+            if up is not None and not up.done():
+                up.set_result(None)
+            return
+        cell.close(message.reason)
+        if up is not None and not up.done():
+            up.set_exception(StartFailed(cell.path, message.reason.error or str(message.reason)))
+        elif message.reason.is_abnormal and self._failure is None and not self._is_closing:
+            self._failure = (cell.path, message.reason)
+            self._scope.cancel()
+
+    def forget(self, cell: Cell) -> None:
+        """Free the path of a closed cell."""
+        self._cells.pop(cell.path, None)
+        self._top.pop(cell.path, None)
+
+    def log_failure(self, path: str, reason: ExitReason) -> None:
+        """Write the one log line of an actor's failure; a traceback where nobody foresaw it."""
+        foreseen = isinstance(reason.error, (InferenceError, ActorError))
+        error = None if foreseen else reason.error
+        log.warning("actor.failed", path=path, reason=str(reason), exc_info=error)
+
+    async def _stop_cell(self, cell: Cell, within: float | None = None) -> None:
+        ended = asyncio.Event()
+        cell.when_closed(ended, lambda _message: ended.set())
+        cell.stop(SHUTDOWN, cell.shutdown_timeout if within is None else within)
+        await ended.wait()
+
+    def __repr__(self) -> str:
+        return f"<System {len(self._cells)} actors, {len(self._tasks)} tasks>"

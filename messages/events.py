@@ -1,0 +1,143 @@
+"""Events: what happened in the tree, one frozen Struct each, published on the event bus.
+
+``path`` is the actor it happened to; ``at`` is in seconds on the system's clock. Texts such as
+``reason`` are for people and the log; nothing is decided by parsing them.
+"""
+
+from __future__ import annotations
+
+from failsoft.messages.request import Message
+
+
+class Event(Message, frozen=True, kw_only=True, tag=True):
+    """Be the base of events."""
+
+    path: str
+    at: float
+
+
+class ActorStarted(Event, frozen=True, kw_only=True):
+    """An actor's ``on_start`` is done; ``incarnation`` counts from 1."""
+
+    incarnation: int
+
+
+class ActorStopped(Event, frozen=True, kw_only=True):
+    """An actor ended as it was asked to, or of its own accord."""
+
+    reason: str
+
+
+class ActorFailed(Event, frozen=True, kw_only=True):
+    """An actor ended because of an error."""
+
+    error: str
+
+
+class DeadLettered(Event, frozen=True, kw_only=True):
+    """A message or a reply could not be delivered to ``path``."""
+
+    message_type: str
+    reason: str
+
+
+class RestartScheduled(Event, frozen=True, kw_only=True):
+    """A supervisor will start its child ``path`` again, ``delay`` seconds from now."""
+
+    attempt: int
+    delay: float
+    reason: str
+
+
+class ChildRestarted(Event, frozen=True, kw_only=True):
+    """A child that had ended is up again; ``restarts`` counts all of its restarts."""
+
+    restarts: int
+
+
+class SupervisorEscalated(Event, frozen=True, kw_only=True):
+    """A supervisor gave up after too many restarts and failed upward."""
+
+    child: str
+    reason: str
+
+
+class ChildCooledDown(Event, frozen=True, kw_only=True):
+    """A child failed too often; it is left alone for ``seconds``, its fallbacks answer."""
+
+    seconds: float
+    reason: str
+
+
+class ModelStateChanged(Event, frozen=True, kw_only=True):
+    """A model actor went from one readiness state to another."""
+
+    before: str
+    after: str
+
+
+class WorkerSpawned(Event, frozen=True, kw_only=True):
+    """A worker process was made for a model actor."""
+
+    pid: int
+
+
+class WorkerReady(Event, frozen=True, kw_only=True):
+    """A worker has loaded its model, ``seconds`` after it was made."""
+
+    pid: int
+    seconds: float
+
+
+class WorkerHung(Event, frozen=True, kw_only=True):
+    """A worker showed no life, or made no progress, and was killed for it."""
+
+    pid: int
+    reason: str
+
+
+class WorkerEnded(Event, frozen=True, kw_only=True):
+    """A worker process is gone. ``asked`` tells whether its actor had it stopped."""
+
+    pid: int
+    reason: str
+    asked: bool
+
+
+class WorkerWrote(Event, frozen=True, kw_only=True):
+    """A worker wrote a line to its stdout or stderr."""
+
+    pid: int
+    line: str
+
+
+class FellBack(Event, frozen=True, kw_only=True):
+    """A router went past ``model`` for a request; ``cause`` is an error kind or a state."""
+
+    model: str
+    cause: str
+    correlation_id: str | None
+
+
+class RequestFinished(Event, frozen=True, kw_only=True):
+    """A router ended a request. ``outcome`` is ``ok`` or an error kind.
+
+    seconds: from arrival to end. first_seconds: from arrival to the first chunk, for streams.
+    """
+
+    request: str
+    outcome: str
+    seconds: float
+    first_seconds: float | None
+    model_used: str
+    was_fallback: bool
+    attempts: int
+    prompt_tokens: int
+    completion_tokens: int
+    correlation_id: str | None
+
+
+class SubscriberDropped(Event, frozen=True, kw_only=True):
+    """An event subscriber failed or fell too far behind, and gets no more events."""
+
+    reason: str

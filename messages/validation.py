@@ -1,0 +1,83 @@
+"""Validation of what callers send: bounds and cleaning, with errors in words."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from failsoft.messages.errors import InvalidInput
+from failsoft.messages.request import ChatMessage, GenerateText
+
+MAX_TEXT_CHARACTERS = 10_000
+MAX_TOKENS = 32_768
+MAX_STOP_STRINGS = 4
+MAX_CHAT_MESSAGES = 256
+
+# Every C0 control character and DEL, but newline, carriage return and tab.
+_CONTROL = {code: None for code in (*range(32), 127) if chr(code) not in "\n\r\t"}
+
+
+def clean_text(text: str) -> str:
+    """Take NUL and control characters other than newline, carriage return and tab out."""
+    return text.translate(_CONTROL)
+
+
+def validate_text(request: GenerateText, max_characters: int = MAX_TEXT_CHARACTERS) -> GenerateText:
+    """Give the request with its text cleaned. Raise InvalidInput with all its field errors."""
+    errors: dict[str, str] = {}
+    prompt = _check_prompt(request.prompt, max_characters, errors)
+    _check_sampling(request, errors)
+    if errors:
+        raise InvalidInput.in_fields(errors)
+    return request if prompt == request.prompt else msgspec.structs.replace(request, prompt=prompt)
+
+
+def _check_prompt(
+    prompt: str | tuple[ChatMessage, ...], max_characters: int, errors: dict[str, str]
+) -> str | tuple[ChatMessage, ...]:
+    if isinstance(prompt, str):
+        cleaned = clean_text(prompt)
+        _check_text(cleaned, "prompt", max_characters, errors)
+        return cleaned
+    if not prompt:
+        errors["prompt"] = "must hold at least one chat message"
+    if len(prompt) > MAX_CHAT_MESSAGES:
+        errors["prompt"] = f"must hold at most {MAX_CHAT_MESSAGES} chat messages"
+        return prompt
+    turns = tuple(msgspec.structs.replace(turn, content=clean_text(turn.content)) for turn in prompt)
+    for number, turn in enumerate(turns):
+        _check_text(turn.content, f"prompt[{number}].content", max_characters, errors)
+    if sum(len(turn.content) for turn in turns) > max_characters:
+        errors.setdefault("prompt", f"must have at most {max_characters} characters in all")
+    return turns
+
+
+def _check_text(text: str, path: str, max_characters: int, errors: dict[str, str]) -> None:
+    if not text.strip():
+        errors[path] = "must not be empty"
+    elif len(text) > max_characters:
+        errors[path] = f"must have at most {max_characters} characters; it has {len(text)}"
+    elif not _is_encodable(text):
+        errors[path] = "must be valid Unicode (it holds a lone surrogate)"
+
+
+def _check_sampling(request: GenerateText, errors: dict[str, str]) -> None:
+    if not 1 <= request.max_tokens <= MAX_TOKENS:
+        errors["max_tokens"] = f"must be from 1 to {MAX_TOKENS}; it is {request.max_tokens}"
+    if not (math.isfinite(request.temperature) and 0 <= request.temperature <= 2):
+        errors["temperature"] = f"must be from 0 to 2; it is {request.temperature}"
+    if not 0 < request.top_p <= 1:
+        errors["top_p"] = f"must be over 0 and at most 1; it is {request.top_p}"
+    if len(request.stop) > MAX_STOP_STRINGS or not all(request.stop):
+        errors["stop"] = f"must be at most {MAX_STOP_STRINGS} strings, none of them empty"
+    if request.seed is not None and not -(2**63) <= request.seed < 2**63:
+        errors["seed"] = "must fit in 64 bits"
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,204 @@
+"""Supervisor: the actor that puts the state machine to work on real children."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, assert_never
+
+from failsoft.actors import SHUTDOWN, Actor, ExitReason, Ref, Timer, handles
+from failsoft.actors.cell import Cell
+from failsoft.actors.signals import ChildExited, ChildStarted
+from failsoft.messages import Control
+from failsoft.messages.events import (
+    ChildCooledDown,
+    ChildRestarted,
+    RestartScheduled,
+    SupervisorEscalated,
+)
+from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.errors import IntensityExceeded
+from failsoft.supervisors.intensity import Intensity
+from failsoft.supervisors.machine import Machine
+from failsoft.supervisors.spec import INFINITE, ChildSpec, Restart, Strategy
+from failsoft.supervisors.steps import (
+    Action,
+    Begin,
+    CalledOff,
+    CooledDown,
+    Due,
+    End,
+    Exited,
+    Forget,
+    Halt,
+    Restarted,
+    Shutdown,
+    Start,
+    Started,
+    SupervisorInput,
+    Up,
+    Wait,
+)
+
+_INTENSITY = Intensity()
+_BACKOFF = Backoff()
+
+
+class PlanDue(Control, frozen=True):
+    """Remind a supervisor that a wait is over."""
+
+    plan: str
+
+
+class Supervisor(Actor):
+    """Start children in order, restart them by a strategy, stop them in reverse order.
+
+    strategy: ``one_for_one``, ``one_for_all`` or ``rest_for_one``, as in OTP.
+    intensity: more restarts than this, and it stops its children and fails itself.
+    backoff: the waits before restarts, for children that name none of their own.
+
+    Raise DuplicateChild for an id that is there twice, before anything starts. Its start fails
+    with StartRolledBack where a child's first start fails.
+    """
+
+    shutdown_timeout: ClassVar[float] = INFINITE  # its children have bounds of their own
+
+    def __init__(
+        self,
+        children: Sequence[ChildSpec],
+        *,
+        strategy: Strategy = "one_for_one",
+        intensity: Intensity = _INTENSITY,
+        backoff: Backoff = _BACKOFF,
+        cool_down: float | None = None,
+    ) -> None:
+        self._make_machine: Callable[..., Machine] = functools.partial(
+            Machine, children, strategy, intensity, backoff, cool_down=cool_down
+        )
+        self._timers: dict[str, Timer] = {}
+
+    async def on_start(self) -> None:
+        self.machine = self._make_machine(random=self.context.random, path=self.context.path)
+        self.context.defer_start()
+        self._step(Begin())
+
+    def on_shutdown(self, reason: ExitReason) -> bool:
+        self._step(Shutdown(reason))
+        return False
+
+    @handles(ChildStarted)
+    def _child_started(self, message: ChildStarted) -> None:
+        self._step(Started(_id_of(message.child)))
+
+    @handles(ChildExited)
+    def _child_exited(self, message: ChildExited) -> None:
+        self._step(Exited(_id_of(message.child), message.reason))
+
+    @handles(PlanDue)
+    def _plan_due(self, message: PlanDue) -> None:
+        self._timers.pop(message.plan, None)
+        self._step(Due(message.plan))
+
+    def child(self, id: str) -> Ref | None:
+        """Give the way to a child; None where there is none by that id."""
+        cell = self._cells.get(id)
+        return None if cell is None else cell.ref
+
+    def inspect(self) -> dict[str, Any]:
+        machine = self.machine
+        return {
+            "strategy": machine.strategy,
+            "children": {
+                id: {"phase": child.phase.value, "failures": child.failures, "until": child.until}
+                for id, child in machine.children.items()
+            },
+        }
+
+    @property
+    def _cells(self) -> dict[str, Cell]:
+        return self.context.children
+
+    def _step(self, event: SupervisorInput) -> None:
+        for action in self.machine.step(event, self.context.clock.now()):
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Start(id):
+                self._start(id)
+            case Halt(id):
+                self._halt(id)
+            case Forget(id, reason):
+                self._cells[id].close(reason)
+            case Wait():
+                self._wait(action)
+            case CalledOff(plan):
+                self._call_off(plan)
+            case Restarted(id):
+                cell = self._cells[id]
+                self._publish(ChildRestarted, cell, restarts=cell.incarnation - 1)
+            case CooledDown(id, seconds, reason):
+                cell = self._cells[id]
+                self._publish(ChildCooledDown, cell, seconds=seconds, reason=str(reason))
+            case Up():
+                self.context.started()
+            case End(reason):
+                self._end(reason)
+            case _:
+                assert_never(action)
+
+    def _start(self, id: str) -> None:
+        cell = self._cells.get(id)
+        if cell is None:
+            cell = self.context.add_child(self.machine.children[id].spec.start, id)
+        cell.start()
+
+    def _halt(self, id: str) -> None:
+        cell, shutdown = self._cells[id], self.machine.children[id].spec.shutdown
+        cell.stop(SHUTDOWN, cell.shutdown_timeout if shutdown is None else shutdown)
+
+    def _wait(self, action: Wait) -> None:
+        self._call_off(action.plan)
+        if action.child in self._cells:
+            self._publish(
+                RestartScheduled,
+                self._cells[action.child],
+                attempt=action.attempt,
+                delay=action.delay,
+                reason=str(action.reason),
+            )
+        self._timers[action.plan] = self.context.send_after(action.delay, PlanDue(action.plan))
+
+    def _call_off(self, plan: str) -> None:
+        timer = self._timers.pop(plan, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _end(self, reason: ExitReason) -> None:
+        if isinstance(reason.error, IntensityExceeded):
+            self.context.publish(
+                SupervisorEscalated, child=reason.error.child, reason=str(reason.error)
+            )
+        self.context.exit(reason)
+
+    def _publish(self, kind: type, cell: Cell, **fields: object) -> None:
+        self.context.system.events.publish(kind, cell.path, **fields)
+
+
+def supervisor(
+    id: str,
+    *children: ChildSpec,
+    strategy: Strategy = "one_for_one",
+    intensity: Intensity = _INTENSITY,
+    backoff: Backoff = _BACKOFF,
+    restart: Restart = "permanent",
+) -> ChildSpec:
+    """Describe a supervisor with its children, to be a child itself; see ``Supervisor``."""
+    start = functools.partial(
+        Supervisor, children, strategy=strategy, intensity=intensity, backoff=backoff
+    )
+    return ChildSpec(id=id, start=start, restart=restart)
+
+
+def _id_of(cell: Cell) -> str:
+    return cell.name

@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from failsoft.service.smollm2 import ensure_smollm2
+
+# How fast a machine is, or how busy, is nothing that a test may fail for.
+settings.register_profile(
+    "failsoft", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("failsoft")
 
 
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """Give the folder of a real language model; the first run on a machine fetches it."""
     return ensure_smollm2()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio alone, also where trio is installed."""
+    return "asyncio"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked ``cuda`` where there is no device."""
+    if item.get_closest_marker("cuda") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
+@pytest.fixture
+async def clean_loop() -> AsyncIterator[None]:
+    """Fail a test that leaves a task behind, or an error in the loop that nobody took."""
+    loop = asyncio.get_running_loop()
+    reported: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _loop, context: reported.append(context))
+    yield
+    await asyncio.sleep(0)  # the callbacks of what has just ended
+    gc.collect()  # a lost future reports its error when it is collected
+    await asyncio.sleep(0)
+    loop.set_exception_handler(None)
+    assert reported == []
+    left = [task for task in asyncio.all_tasks() if "TestRunner" not in repr(task.get_coro())]
+    assert left == []

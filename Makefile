@@ -1,0 +1,38 @@
+# make demo and make test are each the only command that a fresh clone needs.
+# Which index pip takes packages from, and so which build of torch, is left to pip's own settings.
+
+PYTHON ?= python3
+
+BIN := .venv/bin
+READY := .venv/.ready
+CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.PHONY: demo test check clean
+
+# One plain command each, so that make starts it without a shell: Ctrl-C reaches it once.
+demo: $(READY)
+	@$(BIN)/failsoft demo
+
+test: $(READY)
+	@$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src tests
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv build dist src/failsoft.egg-info $(CACHES)
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp is gone while pip works. A .venv without it is half-made, and is made anew.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || { echo \
+	  "failsoft needs Python 3.11 or newer, and '$(PYTHON)' is not: name one, as in make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
+	  "'$(PYTHON)' lacks the venv module: install it (on Debian and Ubuntu: the package python3-venv)" >&2; exit 1; }
+	test -e $@ || $(PYTHON) -m venv --clear .venv
+	rm -f $@
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	touch $@

@@ -76,6 +76,13 @@ class ModelStateChanged(Event, frozen=True, kw_only=True):
     after: str
 
 
+class ModelLoading(Event, frozen=True, kw_only=True):
+    """A worker has read ``done_bytes`` of the ``total_bytes`` of its model (0: not known)."""
+
+    done_bytes: int
+    total_bytes: int
+
+
 class WorkerSpawned(Event, frozen=True, kw_only=True):
     """A worker process was made for a model actor."""
 

@@ -45,7 +45,9 @@ def _check_prompt(
     if len(prompt) > MAX_CHAT_MESSAGES:
         errors["prompt"] = f"must hold at most {MAX_CHAT_MESSAGES} chat messages"
         return prompt
-    turns = tuple(msgspec.structs.replace(turn, content=clean_text(turn.content)) for turn in prompt)
+    turns = tuple(
+        msgspec.structs.replace(turn, content=clean_text(turn.content)) for turn in prompt
+    )
     for number, turn in enumerate(turns):
         _check_text(turn.content, f"prompt[{number}].content", max_characters, errors)
     if sum(len(turn.content) for turn in turns) > max_characters:

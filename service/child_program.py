@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 TICK_SECONDS = 0.2
 TAIL_LINES = 40
+MOST_LINE_BYTES = 65_536
 _CHUNK_BYTES = 65_536
 
 # The kernel keeps the death signal over exec, so this prelude ties any program to its parent,
@@ -36,11 +37,13 @@ def run_child(
 ) -> tuple[int, list[str]]:
     """Run ``command`` to its end; give its exit status and its last 40 lines.
 
-    on_line: called with each line of its output (stdout and stderr together).
+    on_line: called with each line of its output (stdout and stderr together); a line of more
+        than 64 KiB comes in parts.
     on_tick: called at least every 0.2 s meanwhile. What either raises ends the child at once
         and is raised from here; so does KeyboardInterrupt.
     """
-    tied = [sys.executable, "-c", _TIE_TO_PARENT, str(os.getpid()), *command]
+    # Isolated: no file of the folder we happen to be in is taken for a module.
+    tied = [sys.executable, "-I", "-S", "-c", _TIE_TO_PARENT, str(os.getpid()), *command]
     child = subprocess.Popen(
         tied,
         env=None if environment is None else {**os.environ, **environment},
@@ -53,10 +56,20 @@ def run_child(
     try:
         with child.stdout:
             _follow(child.stdout.fileno(), tail, on_line, on_tick)
-        return child.wait(), list(tail)
+        return _ended(child, on_tick), list(tail)
     finally:
         child.kill()
         child.wait()
+
+
+def _ended(child: subprocess.Popen[bytes], on_tick: Callable[[], None]) -> int:
+    """Wait for the end of a child that may have closed its output before; give its status."""
+    while True:
+        on_tick()
+        try:
+            return child.wait(TICK_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def _follow(
@@ -72,8 +85,8 @@ def _follow(
                 continue
             read = os.read(output, _CHUNK_BYTES)
             *lines, partial = (partial + read).split(b"\n")
-            if not read and partial:
-                lines, partial = [partial], b""
+            if partial and (not read or len(partial) >= MOST_LINE_BYTES):
+                lines, partial = [*lines, partial], b""
             for line in lines:
                 text = line.decode(errors="replace").rstrip()
                 tail.append(text)

@@ -1,7 +1,7 @@
 """Convert a GGUF file to a folder of float32 safetensors, tokenizer and chat template.
 
-A child program: ``python -m failsoft.service.convert_gguf SRC_DIR GGUF_NAME DST_DIR``. Each step
-is a JSON line on stdout, ``{"phase", "done", "total"}``; a failure is one last line,
+A child program: ``python -P -m failsoft.service.convert_gguf SRC_DIR GGUF_NAME DST_DIR``. Each
+step is a JSON line on stdout, ``{"phase", "done", "total"}``; a failure is one last line,
 ``{"error", "message"}``, and exit status 1.
 """
 

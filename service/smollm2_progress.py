@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
@@ -25,13 +26,11 @@ WORDS: dict[Phase, str] = {
 def drawn_progress(output: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
     """Give a function that draws each Progress on ``output`` (stderr by default)."""
     output = sys.stderr if output is None else output
-    if output.isatty():
-        with contextlib.suppress(ImportError):
-            import rich.progress  # noqa: F401  (a plain install has no rich)
-
-            with _bars(output) as draw:
-                yield draw
-            return
+    # A plain install has no rich.
+    if output.isatty() and importlib.util.find_spec("rich") is not None:
+        with _bars(output) as draw:
+            yield draw
+        return
     lines = PlainLines(output)
     yield lines
     lines.end()

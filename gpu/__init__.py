@@ -1,1 +1,53 @@
-"""."""
+"""Worker processes and the engines that run in them. Nothing here imports torch.
+
+Most names are loaded when first used: the reaper is of this package too, and stays small.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# At once, since its module has the same name, and would take its place when imported later.
+from failsoft.gpu.text_worker import text_worker
+
+if TYPE_CHECKING:
+    from failsoft.gpu.engine import Engine as Engine
+    from failsoft.gpu.worker_host import WorkerHost as WorkerHost
+    from failsoft.gpu.worker_host import WorkerHostStatistics as WorkerHostStatistics
+    from failsoft.gpu.worker_log import WorkerLine as WorkerLine
+    from failsoft.gpu.worker_process import WorkerGone as WorkerGone
+    from failsoft.gpu.worker_process import WorkerListener as WorkerListener
+    from failsoft.gpu.worker_process import WorkerProcess as WorkerProcess
+    from failsoft.gpu.worker_spec import WorkerSpec as WorkerSpec
+
+_HOMES = {
+    "Engine": "engine",
+    "WorkerGone": "worker_process",
+    "WorkerHost": "worker_host",
+    "WorkerHostStatistics": "worker_host",
+    "WorkerLine": "worker_log",
+    "WorkerListener": "worker_process",
+    "WorkerProcess": "worker_process",
+    "WorkerSpec": "worker_spec",
+}
+
+__all__ = [
+    "Engine",
+    "WorkerGone",
+    "WorkerHost",
+    "WorkerHostStatistics",
+    "WorkerLine",
+    "WorkerListener",
+    "WorkerProcess",
+    "WorkerSpec",
+    "text_worker",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'failsoft.gpu' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"failsoft.gpu.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

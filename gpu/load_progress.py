@@ -75,13 +75,14 @@ def watching_load(report: Callable[[int, int], None]) -> Iterator[None]:
         lambda factory, args, options: bar(*args, **options)
     )
     # The older GGUF reader takes its bar from tqdm itself, past the hook.
-    unhooked = getattr(modeling_gguf_pytorch_utils, "tqdm", None)
-    modeling_gguf_pytorch_utils.tqdm = bar
+    reader: Any = modeling_gguf_pytorch_utils
+    unhooked = getattr(reader, "tqdm", None)
+    reader.tqdm = bar
     try:
         yield
     finally:
         transformers_logging.set_tqdm_hook(before)
         if unhooked is None:
-            del modeling_gguf_pytorch_utils.tqdm
+            del reader.tqdm
         else:
-            modeling_gguf_pytorch_utils.tqdm = unhooked
+            reader.tqdm = unhooked

@@ -124,7 +124,9 @@ def load_text_model(
     try:
         with watching_load(lambda done, tensors: progress(total * done // tensors, total)):
             tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-            model, info = AutoModelForCausalLM.from_pretrained(
+            # Typed as one model, but with output_loading_info it gives two things.
+            from_pretrained: Any = AutoModelForCausalLM.from_pretrained
+            model, info = from_pretrained(
                 folder,
                 dtype=dtype,
                 output_loading_info=True,

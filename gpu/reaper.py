@@ -1,0 +1,291 @@
+"""The reaper: the parent of every template and worker process, so that none outlives the service.
+
+Run as ``python -P -m failsoft.gpu.reaper FD [PID]``: the control socket, and the service's pid
+where the reaper is to die with it by the kernel's hand. Standard library only, one thread.
+
+    service ──control──▶ reaper ──▶ template ──fork──▶ worker
+
+It sees the end of its control socket when the service is gone, however that happened. When it
+is gone itself, the kernel kills its children.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from failsoft.gpu.control import Message, control_pair, receive_message, send_message
+from failsoft.gpu.fork_order import ForkOrder, TemplateHandle, TemplateKey
+from failsoft.gpu.prctl import become_subreaper, set_name, tie_to_parent
+
+# The kernel may take its time with a process that is deep in a driver call.
+_LAST_WAIT = 10.0
+
+
+class Reaper:
+    """Make workers on request, tell of their ends, and end them all with the service."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._templates: dict[TemplateKey, TemplateHandle] = {}
+        self._template_pids: set[int] = set()
+        self._workers: dict[int, int] = {}
+        self._is_over = False
+        self._wake = _wake_on_child_exit()
+
+    def run(self) -> None:
+        """Serve until the service is gone; then end every process."""
+        while not self._is_over:
+            for channel in self._ready_channels():
+                if channel is self._control:
+                    self._take_command()
+                elif isinstance(channel, TemplateHandle):
+                    self._take_template_message(channel)
+            # After the messages: who is born is known before it is found dead.
+            self._reap()
+        self._end_all()
+
+    def _ready_channels(self) -> Iterator[socket.socket | TemplateHandle]:
+        by_number: dict[int, socket.socket | TemplateHandle] = {
+            template.channel.fileno(): template for template in self._templates.values()
+        }
+        by_number[self._control.fileno()] = self._control
+        poll = select.poll()
+        for number in (*by_number, self._wake):
+            poll.register(number, select.POLLIN)
+        for number, _ in poll.poll():
+            if number == self._wake:
+                _drain(self._wake)
+            else:
+                yield by_number[number]
+
+    # -- the service
+
+    def _take_command(self) -> None:
+        message, descriptors = receive_message(self._control)
+        match message:
+            case {"op": "fork", "id": int(id), "preload": preload, "sys_path": sys_path}:
+                key = TemplateKey(tuple(preload), tuple(sys_path))
+                self._place(ForkOrder(id, key, descriptors))
+            case {"op": "withdraw", "id": int(id), "template_is_hung": template_is_hung}:
+                self._withdraw(id, bool(template_is_hung))
+            case None:
+                self._is_over = True
+            case _:
+                raise ValueError(f"no such command: {message}")
+
+    def _tell(self, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+        try:
+            send_message(self._control, message, descriptors)
+        except OSError:
+            self._is_over = True
+
+    def _refuse(self, order: ForkOrder, reason: str, kind: str) -> None:
+        order.close()
+        self._tell({"op": "failed", "id": order.id, "kind": kind, "reason": reason})
+
+    # -- templates
+
+    def _place(self, order: ForkOrder) -> None:
+        order.attempts += 1
+        template = self._templates.get(order.key)
+        if template is None:
+            try:
+                template = self._make_template(order.key)
+            except OSError as error:
+                self._refuse(order, f"no template process could be made: {error.strerror}", "lost")
+                return
+        template.queue.append(order)
+        self._hand_on(template)
+
+    def _make_template(self, key: TemplateKey) -> TemplateHandle:
+        ours, theirs = control_pair()
+        reaper = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _run_template(theirs, reaper, key)
+        theirs.close()
+        template = self._templates[key] = TemplateHandle(pid, ours, key)
+        self._template_pids.add(pid)
+        return template
+
+    def _hand_on(self, template: TemplateHandle) -> None:
+        """Give a ready template its next order; it has one at a time, the others can be withdrawn.
+
+        Where the template is gone, its end of the channel says so at the next turn.
+        """
+        if template.is_ready and template.in_hand is None and template.queue:
+            order = template.in_hand = template.queue.popleft()
+            with contextlib.suppress(OSError):
+                send_message(template.channel, {"id": order.id}, order.descriptors)
+
+    def _take_template_message(self, template: TemplateHandle) -> None:
+        message, descriptors = receive_message(template.channel)
+        match message:
+            case {"op": "ready"}:
+                template.is_ready = True
+            case {"op": "forked", "pid": int(pid)} if template.in_hand is not None:
+                self._workers[pid] = template.in_hand.id
+                self._tell(
+                    {"op": "forked", "id": template.in_hand.id, "pid": pid}, tuple(descriptors)
+                )
+                template.in_hand.close()
+                template.in_hand = None
+            case {"op": "not_forked", "reason": str(reason)} if template.in_hand is not None:
+                order, template.in_hand = template.in_hand, None
+                self._refuse(order, reason, "lost")
+            case {"op": "preload_failed", "reason": str(reason)}:
+                for order in self._forget(template):
+                    self._refuse(order, reason, "preload")
+            case _:
+                self._lose(template)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._hand_on(template)
+
+    def _lose(self, template: TemplateHandle) -> None:
+        """Replace a template that ended: what it had to do is tried once more with another."""
+        for order in self._forget(template):
+            if order.attempts < 2:
+                self._place(order)
+            else:
+                self._refuse(order, "its template process ended twice; see the log", "lost")
+
+    def _forget(self, template: TemplateHandle) -> list[ForkOrder]:
+        """Let go of a template; give the orders that it leaves."""
+        if self._templates.get(template.key) is template:
+            del self._templates[template.key]
+        template.channel.close()
+        template.is_ready = False
+        orders = [*filter(None, [template.in_hand]), *template.queue]
+        template.in_hand = None
+        template.queue.clear()
+        return orders
+
+    def _withdraw(self, id: int, template_is_hung: bool) -> None:
+        for template in list(self._templates.values()):
+            order = template.order(id)
+            if order is None:
+                continue
+            if template_is_hung:
+                os.kill(template.pid, signal.SIGKILL)
+            if order is not template.in_hand or template_is_hung:
+                template.drop(order)
+                self._refuse(order, "it was no longer wanted", "withdrawn")
+            return
+
+    # -- ends
+
+    def _reap(self) -> None:
+        for pid in self._ended_children():
+            # Helpers that a worker started are of its group, and must not outlive it. Its number
+            # can't be another's before it is reaped.
+            if pid in self._workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
+            self._template_pids.discard(pid)
+            id = self._workers.pop(pid, None)
+            if id is not None:
+                status = os.waitstatus_to_exitcode(status)
+                self._tell({"op": "exited", "id": id, "pid": pid, "status": status})
+
+    def _ended_children(self) -> Iterator[int]:
+        """Give the children that have ended, not yet reaped.
+
+        Strangers among them are helpers of dead workers, or a worker whose birth hasn't been
+        told yet: that one must wait, or its status would be lost.
+        """
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        for pid in (*self._workers, *self._template_pids):
+            # A worker that was just told of may still be the child of the process between.
+            with contextlib.suppress(ChildProcessError):
+                if os.waitid(os.P_PID, pid, options) is not None:
+                    yield pid
+        while not any(template.in_hand for template in self._templates.values()):
+            try:
+                ended = os.waitid(os.P_ALL, 0, options)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            yield ended.si_pid
+
+    def _end_all(self) -> None:
+        """Kill every process, and wait until each is gone, within a bound."""
+        until = time.monotonic() + _LAST_WAIT
+        for template in self._templates.values():
+            template.channel.close()
+        self._templates.clear()
+        while time.monotonic() < until:
+            for pid in {*self._workers, *self._template_pids, *_children()}:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._reap()
+            try:
+                if os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                    select.select([self._wake], [], [], 0.1)
+                    _drain(self._wake)
+            except ChildProcessError:
+                return
+
+
+def _run_template(channel: socket.socket, reaper: int, key: TemplateKey) -> None:
+    """Be a template process; never return."""
+    try:
+        from failsoft.gpu.template import run_template
+
+        run_template(channel.fileno(), reaper, key)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(1)
+
+
+def _wake_on_child_exit() -> int:
+    """Give a descriptor that is readable once a child has ended."""
+    wake, write_end = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(write_end, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    return wake
+
+
+def _drain(descriptor: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while os.read(descriptor, 4096):
+            pass
+
+
+def _children() -> list[int]:
+    """Give this process's children, where the kernel tells them."""
+    pid = os.getpid()
+    try:
+        listing = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(child) for child in listing.split()]
+
+
+def main() -> None:
+    """Run the reaper of the service that started this process."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    if len(sys.argv) > 2:
+        tie_to_parent(int(sys.argv[2]))
+    become_subreaper()
+    set_name("failsoft-reaper")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Reaper(control).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The life of a worker: load the engine, then answer requests until told to stop."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from queue import SimpleQueue
+from socket import socket
+from typing import Any
+
+import structlog
+
+from failsoft.gpu.answering import Answering
+from failsoft.gpu.classify import classify_load
+from failsoft.gpu.engine import Engine
+from failsoft.gpu.faults import Faults
+from failsoft.gpu.import_failure import explain_import_failure
+from failsoft.gpu.inbox import Inbox
+from failsoft.gpu.load_reports import LoadReports
+from failsoft.gpu.pulse import Pulse
+from failsoft.gpu.wire_end import WireEnd
+from failsoft.messages.errors import ModelLoadingFailed
+from failsoft.messages.frames import (
+    WIRE_VERSION,
+    Cancel,
+    Hello,
+    Inject,
+    Load,
+    LoadFailed,
+    Ready,
+    Run,
+    Stop,
+)
+
+_log = structlog.get_logger("failsoft.worker")
+_THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def serve(end: socket) -> int:
+    """Serve the service at the other end of ``end``; give the exit status."""
+    wire = WireEnd(end)
+    wire.send(Hello(WIRE_VERSION, os.getpid(), _versions()))
+    return Worker(wire).run()
+
+
+class Worker:
+    """Run one engine. The main thread does its work; a second reads, a third beats."""
+
+    def __init__(self, wire: WireEnd) -> None:
+        self._wire = wire
+        self._inbox = Inbox(wire.send)
+        self._load: SimpleQueue[Load] = SimpleQueue()
+        self._faults = Faults(is_allowed=False)
+        self._is_ready = False
+
+    def run(self) -> int:
+        threading.Thread(target=self._read, name="commands", daemon=True).start()
+        load = self._load.get()
+        pulse = Pulse(self._wire.send, load.heartbeat_every)
+        reports = LoadReports(self._wire.send)
+        pulse.before_beat = reports.notice_movement
+        pulse.start()
+        try:
+            engine = _make_engine(load)
+            info = engine.load(reports.progress)
+            answering = Answering(engine, self._wire, pulse, self._faults)
+            pulse.device_bytes = getattr(engine, "device_bytes", pulse.device_bytes)
+            reports.finish()
+            self._is_ready = True
+            self._wire.send(Ready(info))
+        # Whatever an engine raises, the service is told why; cancellation can't come from it.
+        except (Exception, SystemExit) as error:
+            reports.finish()
+            return self._fail_to_load(load, error)
+        while (order := self._inbox.take()) is not None:
+            answering.answer(order)
+        pulse.end()
+        _unload(engine)
+        return 0
+
+    def _fail_to_load(self, load: Load, error: BaseException) -> int:
+        _log.warning("the engine could not be loaded", engine=load.engine, exc_info=error)
+        self._wire.send(LoadFailed(classify_load(error, load.engine).info))
+        return 1
+
+    def _read(self) -> None:
+        """Take commands until the service is gone; then this process is of no use."""
+        for command in self._wire.commands():
+            match command:
+                case Run():
+                    self._inbox.put(command)
+                case Cancel(id):
+                    self._inbox.cancel(id)
+                case Load():
+                    self._faults = self._faults_of(command)
+                    self._load.put(command)
+                case Inject():
+                    self._faults.inject(command)
+                case Stop():
+                    self._stop()
+        os._exit(1)
+
+    def _faults_of(self, load: Load) -> Faults:
+        return Faults(is_allowed=load.fault_hooks)
+
+    def _stop(self) -> None:
+        # A load can't be told to end, and nobody waits for it any more.
+        if not self._is_ready:
+            os._exit(0)
+        self._inbox.stop()
+
+
+def _make_engine(load: Load) -> Engine:
+    """Give the engine that ``load`` names. Raises ModelLoadingFailed where there is none."""
+    _set_threads(load.threads)
+    module_name, _, name = load.engine.partition(":")
+    try:
+        made: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ModelLoadingFailed(explain_import_failure(module_name, error)) from error
+    for part in name.split("."):
+        made = getattr(made, part, None)
+    if made is None:
+        raise ModelLoadingFailed(f"The module '{module_name}' has no engine '{name}'.")
+    engine: Engine = made(**load.options)
+    return engine
+
+
+def _set_threads(threads: int | None) -> None:
+    """Have torch compute with ``threads`` threads, now or when it is imported."""
+    torch: Any = sys.modules.get("torch")
+    if threads is not None:
+        for name in _THREAD_COUNTS:
+            os.environ[name] = str(threads)
+        if torch is not None:
+            torch.set_num_threads(threads)
+    if torch is not None:
+        # Forks of one template would all draw the same.
+        torch.seed()
+
+
+def _unload(engine: Engine) -> None:
+    try:
+        engine.unload()
+    except Exception as error:
+        _log.warning("unloading failed", exc_info=error)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": sys.version.partition(" ")[0]}
+    for name in ("torch", "transformers", "diffusers"):
+        if name in sys.modules:
+            versions[name] = str(getattr(sys.modules[name], "__version__", "?"))
+    return versions

@@ -1,0 +1,38 @@
+"""Describe a worker process with a language model: the spec that most trees are made of."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+from failsoft.gpu.worker_spec import WorkerSpec
+
+_PRELOAD = ("torch", "transformers")
+
+
+def text_worker(
+    model: str | PathLike[str],
+    *,
+    threads: int | None = None,
+    heartbeat_limit: float = 5.0,
+    hang_limit: float = 30.0,
+    fault_hooks: bool = False,
+    **options: Any,
+) -> WorkerSpec:
+    """Describe a worker with the language model ``model``: a hub id, a folder or a GGUF file.
+
+    threads: of torch, in the worker; None leaves torch's own choice, which is right for one
+        worker on a machine and wrong for two.
+    heartbeat_limit, hang_limit: seconds; see ``WorkerSpec``.
+    options: those of ``failsoft.gpu.text.TextEngine``, such as ``dtype`` and ``device``.
+    Raise ValueError where a value is out of range.
+    """
+    return WorkerSpec(
+        engine="failsoft.gpu.text:TextEngine",
+        options={"model": str(model), **options},
+        preload=_PRELOAD,
+        threads=threads,
+        heartbeat_limit=heartbeat_limit,
+        hang_limit=hang_limit,
+        fault_hooks=fault_hooks,
+    )

@@ -12,6 +12,7 @@ from failsoft.actors.errors import (
     MailboxFull,
     MessageDropped,
     NameTaken,
+    NoSuchActor,
     StartFailed,
     TreeFailed,
     UnknownMessage,
@@ -19,6 +20,8 @@ from failsoft.actors.errors import (
 from failsoft.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitKind, ExitReason
 from failsoft.actors.handlers import handles, streams
 from failsoft.actors.mailbox import Overflow
+from failsoft.actors.model import InjectFault, ModelActor
+from failsoft.actors.model_state import ModelState
 from failsoft.actors.ref import Ref
 from failsoft.actors.reply import Reply, Stream, StreamReply
 from failsoft.actors.request_context import (
@@ -30,6 +33,7 @@ from failsoft.actors.signals import Ping, Terminated
 from failsoft.actors.system import System
 from failsoft.actors.tree import TreeNode
 from failsoft.actors.virtual_time import VirtualTimeLoop
+from failsoft.gpu import WorkerSpec
 
 __all__ = [
     "KILLED",
@@ -46,10 +50,14 @@ __all__ = [
     "EventBus",
     "ExitKind",
     "ExitReason",
+    "InjectFault",
     "LoopClock",
     "MailboxFull",
     "MessageDropped",
+    "ModelActor",
+    "ModelState",
     "NameTaken",
+    "NoSuchActor",
     "Overflow",
     "Ping",
     "Ref",
@@ -65,6 +73,7 @@ __all__ = [
     "TreeNode",
     "UnknownMessage",
     "VirtualTimeLoop",
+    "WorkerSpec",
     "bind_correlation_id",
     "current_correlation_id",
     "current_deadline",

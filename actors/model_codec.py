@@ -1,0 +1,43 @@
+"""Between a model actor's messages and its worker's frames: the types that requests name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from failsoft.actors.model_jobs import Job
+from failsoft.messages import Request
+from failsoft.messages.frames import Run
+from failsoft.messages.wire import raw
+
+_Decoder = msgspec.msgpack.Decoder[Any]
+
+
+class ModelCodec:
+    """Encode requests of the given types, and decode their replies and chunks."""
+
+    def __init__(self, requests: Sequence[type[Request[Any]]]) -> None:
+        self._replies: dict[type, _Decoder] = {
+            kind: msgspec.msgpack.Decoder(Any if kind.reply_type is None else kind.reply_type)
+            for kind in requests
+        }
+        self._chunks: dict[type, _Decoder] = {
+            kind: msgspec.msgpack.Decoder(getattr(kind, "chunk_type", None) or Any)
+            for kind in requests
+        }
+
+    def run(self, job: Job) -> Run:
+        """Give the frame that starts ``job``."""
+        deadline = None if job.reply.deadline == math.inf else job.reply.deadline
+        return Run(job.id, raw(job.request), job.is_stream, deadline, job.correlation_id)
+
+    def reply(self, job: Job, value: msgspec.Raw) -> Any:
+        """Decode the reply to ``job``. Raises msgspec.DecodeError where it is none."""
+        return self._replies[type(job.request)].decode(value)
+
+    def chunk(self, job: Job, value: msgspec.Raw) -> Any:
+        """Decode a chunk of the answer to ``job``. Raises msgspec.DecodeError where it is none."""
+        return self._chunks[type(job.request)].decode(value)

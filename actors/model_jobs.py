@@ -1,0 +1,98 @@
+"""The requests that a model actor has in hand: those that wait, and those in the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from failsoft.actors.reply import Reply, StreamReply
+
+
+class Job(msgspec.Struct, eq=False):
+    """Know one request: what was asked, who waits for it, and how far it is.
+
+    tokens: seen so far, for streams. is_cancelled: the worker was told to stop it.
+    """
+
+    id: int
+    request: Any
+    reply: Reply[Any]
+    correlation_id: str | None
+    tokens: int = 0
+    is_cancelled: bool = False
+
+    @property
+    def is_stream(self) -> bool:
+        return isinstance(self.reply, StreamReply)
+
+
+class Jobs:
+    """Hold jobs in order of arrival. At most ``most_waiting`` wait; ``most_running`` run.
+
+    A worker runs what it has in order, so the first of those sent is the one it works on.
+    """
+
+    def __init__(self, most_waiting: int, most_running: int) -> None:
+        self.most_waiting = most_waiting
+        self._most_running = most_running
+        self._waiting: dict[int, Job] = {}
+        self._running: dict[int, Job] = {}
+        self._next_id = 1
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= self.most_waiting
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    def add(self, request: Any, reply: Reply[Any], correlation_id: str | None) -> Job:
+        """Take a request in, to wait."""
+        job = Job(self._next_id, request, reply, correlation_id)
+        self._next_id += 1
+        self._waiting[job.id] = job
+        return job
+
+    def start_next(self) -> Job | None:
+        """Give the next job to run, where there is room for one that somebody still wants."""
+        while self._waiting and len(self._running) < self._most_running:
+            job = self._waiting.pop(next(iter(self._waiting)))
+            if job.reply.is_open:
+                self._running[job.id] = job
+                return job
+        return None
+
+    def find(self, id: int) -> Job | None:
+        """Give the running job with this id."""
+        return self._running.get(id)
+
+    def finish(self, id: int) -> Job | None:
+        """Give the running job that has ended; None where no such job runs."""
+        return self._running.pop(id, None)
+
+    def withdraw(self, job: Job) -> bool:
+        """Take a job back that nobody wants any more; False where it runs."""
+        return self._waiting.pop(job.id, None) is not None or job.id not in self._running
+
+    def take_waiting(self) -> list[Job]:
+        """Take out all that wait."""
+        waiting = list(self._waiting.values())
+        self._waiting.clear()
+        return waiting
+
+    def take_running(self) -> list[Job]:
+        """Take out all that run, the one in work first."""
+        running = list(self._running.values())
+        self._running.clear()
+        return running
+
+    def __iter__(self) -> Iterator[Job]:
+        yield from self._running.values()
+        yield from self._waiting.values()

@@ -1,0 +1,42 @@
+"""The readiness of a model actor, as a state machine."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ModelState(enum.Enum):
+    """Name where a model actor stands.
+
+    starting: its worker process is being made. loading: the worker reads the weights.
+    ready: it waits for requests. busy: it works on some. draining: it finishes what it has,
+    then ends. failed: its worker is lost, or could not load; the actor ends.
+    """
+
+    STARTING = "starting"
+    LOADING = "loading"
+    READY = "ready"
+    BUSY = "busy"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+    @property
+    def takes_work(self) -> bool:
+        """Tell whether requests go to the worker."""
+        return self in (ModelState.READY, ModelState.BUSY)
+
+    @property
+    def may_become(self) -> frozenset[ModelState]:
+        """Give the states that may follow."""
+        return _NEXT[self]
+
+
+_ENDS = frozenset({ModelState.DRAINING, ModelState.FAILED})
+_NEXT: dict[ModelState, frozenset[ModelState]] = {
+    ModelState.STARTING: _ENDS | {ModelState.LOADING},
+    ModelState.LOADING: _ENDS | {ModelState.READY},
+    ModelState.READY: _ENDS | {ModelState.BUSY},
+    ModelState.BUSY: _ENDS | {ModelState.READY},
+    ModelState.DRAINING: frozenset({ModelState.FAILED}),
+    ModelState.FAILED: frozenset(),
+}

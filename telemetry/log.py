@@ -1,0 +1,77 @@
+"""Logging: structlog, one line an event, with correlation id and actor path."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal, TextIO
+
+import structlog
+
+from failsoft.actors import EventBus, Subscription
+from failsoft.messages.events import (
+    ActorFailed,
+    ActorStarted,
+    ActorStopped,
+    DeadLettered,
+    Event,
+    FellBack,
+    ModelLoading,
+    ModelStateChanged,
+    RequestFinished,
+)
+
+log = structlog.get_logger("failsoft.events")
+
+# Told at debug level: there is one for each request or more, or the runtime has its own line.
+_BUSY = {"ready", "busy"}
+_QUIET = (ActorStarted, ActorStopped, ActorFailed, DeadLettered, ModelLoading)
+
+
+def configure_logging(
+    output: TextIO, *, style: Literal["json", "console"] = "json", level: str = "info"
+) -> None:
+    """Have all of the service's log lines written to ``output``, as JSON or for a console.
+
+    Sets structlog's global configuration: a service that has its own leaves this alone, and
+    gets the lines through that. level: ``debug``, ``info``, ``warning`` or ``error``.
+    """
+    levels = logging.getLevelNamesMapping()
+    if level.upper() not in levels:
+        raise ValueError(f"level must be debug, info, warning or error; it is {level!r}")
+    renderer: Any = (
+        structlog.processors.JSONRenderer(default=repr)
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=output.isatty())
+    )
+    formatters = [structlog.processors.format_exc_info] if style == "json" else []
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *formatters,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(levels[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(output),
+        cache_logger_on_first_use=False,
+    )
+
+
+def log_events(bus: EventBus) -> Subscription:
+    """Have each event of the tree written as one log line; cancel the subscription to end it."""
+    return bus.subscribe(_write)
+
+
+def _write(event: Event) -> None:
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
+    name = type(event).__name__
+    is_routine = isinstance(event, ModelStateChanged) and {event.before, event.after} == _BUSY
+    if is_routine or isinstance(event, _QUIET):
+        log.debug(name, **fields)
+    elif isinstance(event, RequestFinished) and event.outcome == "ok":
+        log.info(name, **fields)
+    elif isinstance(event, RequestFinished | FellBack):
+        log.warning(name, **fields)
+    else:
+        log.info(name, **fields)

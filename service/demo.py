@@ -1,0 +1,58 @@
+"""``failsoft demo``: fetch the model, run the demo, show and write what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from failsoft.service.demo_report import print_report, write_json
+from failsoft.service.demo_run import Demo, DemoResult
+from failsoft.service.demo_view import View
+from failsoft.service.model_unavailable import ModelUnavailable
+from failsoft.service.smollm2 import ensure_smollm2
+from failsoft.service.smollm2_progress import drawn_progress
+from failsoft.telemetry import configure_logging
+
+INTERRUPTED = 130
+
+
+def run_demo(output: Path) -> int:
+    """Run the demo; give the exit status: 0 only where every promise held.
+
+    output: the folder for ``demo.json`` and ``demo.log``.
+    """
+    try:
+        with drawn_progress() as draw:
+            folder = ensure_smollm2(progress=draw)
+    except ModelUnavailable as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; nothing half-made was kept.", file=sys.stderr)
+        return INTERRUPTED
+    output.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    with (output / "demo.log").open("w", encoding="utf-8") as log:
+        configure_logging(log)
+        try:
+            result = asyncio.run(_run(folder, View(console)))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            console.print("Interrupted; the tree was stopped, and no process is left.")
+            return INTERRUPTED
+    write_json(result, output / "demo.json")
+    print_report(result, console)
+    console.print(f"Written: {output / 'demo.json'}, {output / 'demo.log'}")
+    return 1 if result.broken_laws else 0
+
+
+async def _run(folder: Path, view: View) -> DemoResult:
+    demo = Demo(folder, view.tell)
+    running = asyncio.current_task()
+    assert running is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    async with view.live(lambda: demo.system):
+        return await demo.run()

@@ -1,0 +1,136 @@
+"""The demo's faults: each comes at a point tied to progress, and its traces are taken down."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import msgspec
+
+from failsoft.actors import InjectFault, System
+from failsoft.messages.events import (
+    ChildRestarted,
+    Event,
+    FellBack,
+    RequestFinished,
+    RestartScheduled,
+    WorkerEnded,
+    WorkerHung,
+    WorkerReady,
+)
+from failsoft.service.demo_requests import CHUNKS_BEFORE_FAULT, DemoRequest, FaultKind
+
+OOM_AFTER_STEPS = 3
+
+
+class FaultRecord(msgspec.Struct):
+    """Tell what became of a fault. Times are in seconds; ``at`` from the demo's start.
+
+    when: the point of progress. seen_by: the first event that shows it. done: what followed.
+    next_answer_seconds: from the fault to the next whole answer of any request.
+    """
+
+    fault: FaultKind
+    request: int
+    when: str
+    at: float
+    seen_by: str = ""
+    done: list[str] = msgspec.field(default_factory=list)
+    next_answer_seconds: float | None = None
+
+
+class Faults:
+    """Make faults happen to the primary, and watch what the tree does about them."""
+
+    def __init__(self, system: System, primary: str, tell: Callable[[str], None]) -> None:
+        self._system = system
+        self._primary = primary
+        self._tell = tell
+        self._began_at = system.clock.now()
+        self.records: list[FaultRecord] = []
+
+    # -- points of progress
+
+    def at_send(self, request: DemoRequest) -> None:
+        """Come to the point right before ``request`` is sent."""
+        if request.fault == "oom":
+            self._record(request, f"the sending of request {request.number}")
+            primary = self._system.find(self._primary)
+            assert primary is not None
+            primary.tell(InjectFault("oom", OOM_AFTER_STEPS))
+        elif request.fault == "caller_fault":
+            self._record(request, f"request {request.number}, whose prompt is too long")
+
+    def at_chunk(self, request: DemoRequest, chunks: int) -> bool:
+        """Come to the point where ``request`` has given ``chunks``; True: its reader leaves."""
+        if chunks != CHUNKS_BEFORE_FAULT or request.fault not in ("kill", "hang", "cancel"):
+            return False
+        self._record(request, f"chunk {chunks} of request {request.number}")
+        if request.fault == "cancel":
+            return True
+        os.kill(self._pid(), signal.SIGKILL if request.fault == "kill" else signal.SIGSTOP)
+        return False
+
+    def at_answer(self) -> None:
+        """Come to the point where some request has its whole answer."""
+        now = self._system.clock.now()
+        for record in self.records:
+            if record.next_answer_seconds is None and record.fault in ("kill", "hang"):
+                record.next_answer_seconds = now - self._began_at - record.at
+
+    def at_error(self, request: DemoRequest, kind: str) -> None:
+        """Come to the point where ``request`` was refused."""
+        for record in self.records:
+            if record.request == request.number and record.fault == "caller_fault":
+                record.seen_by = record.seen_by or f"the caller: {kind}"
+                record.done.append("answered with the error; nothing was restarted")
+
+    # -- traces
+
+    def hear(self, event: Event) -> None:
+        """Take down an event, where it belongs to the last fault."""
+        if not self.records:
+            return
+        record = self.records[-1]
+        words = self._words(record, event)
+        if words is None:
+            return
+        if not record.seen_by:
+            record.seen_by = words
+        elif words not in record.done:
+            record.done.append(words)
+
+    def _words(self, record: FaultRecord, event: Event) -> str | None:
+        match event:
+            case WorkerHung(reason=reason) if record.fault == "hang":
+                return f"watchdog: {reason}; worker killed"
+            case WorkerEnded(reason=reason, asked=False) if record.fault == "kill":
+                return f"worker's end: {reason}"
+            case FellBack(model=model, cause=cause) if record.fault in ("kill", "hang", "oom"):
+                return f"requests went past {model} ({cause})"
+            case RequestFinished(outcome="ok", was_fallback=True) if record.seen_by:
+                return f"answered by {event.model_used} instead"
+            case RestartScheduled(delay=delay) if record.seen_by:
+                return f"restart in {delay:.2f} s"
+            case ChildRestarted() if record.seen_by:
+                return "actor restarted"
+            case WorkerReady(seconds=seconds) if record.seen_by:
+                return f"model ready again {seconds:.2f} s after its process was asked for"
+            case RequestFinished(outcome="cancelled") if record.fault == "cancel":
+                return "router: the caller is gone; its generation was cancelled"
+            case _:
+                return None
+
+    def _record(self, request: DemoRequest, when: str) -> None:
+        assert request.fault is not None
+        at = self._system.clock.now() - self._began_at
+        self.records.append(FaultRecord(request.fault, request.number, when, at))
+        self._tell(f"fault: {request.fault} at {when}")
+
+    def _pid(self) -> int:
+        for top in self._system.tree():
+            for node in top.walk():
+                if node.path == self._primary and node.shows.get("pid"):
+                    return int(node.shows["pid"])
+        raise RuntimeError(f"{self._primary} has no worker process")

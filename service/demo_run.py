@@ -1,0 +1,215 @@
+"""The demo's run: a real tree, real requests, real faults; nothing may be lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from failsoft.actors import ActorError, Ref, System, bind_correlation_id
+from failsoft.messages import InferenceError
+from failsoft.messages.events import (
+    ChildRestarted,
+    Event,
+    ModelStateChanged,
+    RequestFinished,
+    WorkerEnded,
+    WorkerHung,
+    WorkerReady,
+)
+from failsoft.service.demo_faults import FaultRecord, Faults
+from failsoft.service.demo_ledger import Ledger, Outcome
+from failsoft.service.demo_requests import DEADLINE_SECONDS, DemoRequest, demo_requests
+from failsoft.service.demo_tree import demo_tree
+from failsoft.service.process_watch import ProcessWatch
+from failsoft.telemetry import Metrics, log_events
+
+PRIMARY = "root/text/primary"
+ROUTER = "root/text"
+_ORPHAN_SECONDS = 2.0
+
+
+class DemoResult(msgspec.Struct, frozen=True):
+    """Hold what a run came to."""
+
+    outcomes: list[Outcome]
+    faults: list[FaultRecord]
+    requests: int
+    answered: int
+    refused: int
+    cancelled: int
+    lost: list[int]
+    answered_twice: list[int]
+    restarts: int
+    hangs_found: int
+    fallbacks: int
+    orphans: list[int]
+    tokens: int
+    seconds: float
+
+    @property
+    def broken_laws(self) -> list[str]:
+        """Say which of the demo's promises did not hold; none, as it should be."""
+        checks = {
+            f"requests without an answer: {self.lost}": self.lost,
+            f"requests answered twice: {self.answered_twice}": self.answered_twice,
+            f"processes left behind: {self.orphans}": self.orphans,
+            "an error reached a caller untyped": [o for o in self.outcomes if o.untyped],
+            "a fault went unseen": [record for record in self.faults if not record.seen_by],
+            "not every fault was injected": {"kill", "hang", "oom", "caller_fault", "cancel"}
+            - {record.fault for record in self.faults},
+        }
+        return [words for words, found in checks.items() if found]
+
+
+class Demo:
+    """Run the demo once. ``tell`` gets a line for each thing worth telling."""
+
+    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._tell = tell
+        self._requests = demo_requests()
+        self.ledger = Ledger(self._requests)
+        self.system: System | None = None
+        self.faults: Faults | None = None
+        self.restarts = 0
+        self.hangs = 0
+        self._primary_ready = asyncio.Event()
+
+    async def run(self) -> DemoResult:
+        """Serve the requests, break things, and give the result once all has ended."""
+        watch = ProcessWatch(os.getpid())
+        async with System() as system:
+            self.system = system
+            system.events.subscribe(self._hear)
+            log_events(system.events)
+            tree = demo_tree(self._folder, Metrics(), fault_hooks=True)
+            self.faults = Faults(system, PRIMARY, self._tell)
+            await system.spawn(tree.start, tree.id)
+            router = system.find(ROUTER)
+            assert router is not None
+            began = system.clock.now()
+            for round in sorted({request.round for request in self._requests}):
+                await self._serve_round(router, round)
+            seconds = system.clock.now() - began
+            await self._primary_ready.wait()  # the last of the healing is part of the picture
+            watch.look()
+        return self._result(seconds, await watch.survivors(_ORPHAN_SECONDS))
+
+    async def _serve_round(self, router: Ref, round: int) -> None:
+        await self._primary_ready.wait()
+        self._tell(f"round {round}: six requests at once")
+        async with asyncio.TaskGroup() as callers:
+            for request in self._requests:
+                if request.round == round:
+                    callers.create_task(self._call(router, request))
+
+    async def _call(self, router: Ref, request: DemoRequest) -> None:
+        """Be a caller: send one request, and enter what came of it."""
+        assert self.system is not None
+        assert self.faults is not None
+        bind_correlation_id(request.correlation_id)
+        self.faults.at_send(request)
+        self.ledger.sent(request)
+        began = self.system.clock.now()
+        try:
+            outcome = await (self._read if request.streamed else self._ask)(router, request)
+        except InferenceError as error:
+            outcome = Outcome(request.number, "refused", 0, error=error.kind)
+            self.faults.at_error(request, error.kind)
+        except ActorError as error:
+            outcome = Outcome(request.number, "refused", 0, error=repr(error), untyped=True)
+        outcome = msgspec.structs.replace(outcome, seconds=self.system.clock.now() - began)
+        self.ledger.ended(outcome)
+        if outcome.kind == "answered":
+            self.faults.at_answer()
+        self._tell(_in_words(request, outcome))
+
+    async def _ask(self, router: Ref, request: DemoRequest) -> Outcome:
+        reply = await router.ask(request.message(), timeout=DEADLINE_SECONDS)
+        return Outcome(
+            request.number,
+            "answered",
+            0,
+            model=reply.model_used,
+            was_fallback=reply.was_fallback,
+            attempts=reply.attempts,
+            usage=reply.usage,
+            text=reply.text,
+        )
+
+    async def _read(self, router: Ref, request: DemoRequest) -> Outcome:
+        assert self.faults is not None
+        text, count, last = "", 0, None
+        async with router.stream(request.message(), timeout=DEADLINE_SECONDS) as chunks:
+            async for chunk in chunks:
+                text, count, last = text + chunk.text, count + 1, chunk
+                if self.faults.at_chunk(request, count):
+                    break
+        assert last is not None
+        return Outcome(
+            request.number,
+            "answered" if last.usage is not None else "cancelled",
+            0,
+            model=last.model_used,
+            was_fallback=last.was_fallback,
+            attempts=last.attempts,
+            chunks=count,
+            usage=last.usage,
+            text=text,
+        )
+
+    def _hear(self, event: Event) -> None:
+        assert self.faults is not None
+        self.faults.hear(event)
+        match event:
+            case ModelStateChanged(path=path, after=after):
+                if path == PRIMARY and after in ("ready", "busy"):
+                    self._primary_ready.set()
+                elif path == PRIMARY:
+                    self._primary_ready.clear()
+            case RequestFinished():
+                self.ledger.finished(event)
+            case ChildRestarted(path=path):
+                self.restarts += 1
+                self._tell(f"{path} restarted")
+            case WorkerHung(path=path, reason=reason):
+                self.hangs += 1
+                self._tell(f"{path}: its worker hung ({reason}) and was killed")
+            case WorkerEnded(path=path, pid=pid, reason=reason, asked=False):
+                self._tell(f"{path}: worker {pid} ended: {reason}")
+            case WorkerReady(path=path, pid=pid, seconds=seconds):
+                self._tell(f"{path}: worker {pid} is ready after {seconds:.1f} s")
+            case _:
+                pass
+
+    def _result(self, seconds: float, orphans: list[int]) -> DemoResult:
+        assert self.faults is not None
+        ledger = self.ledger
+        return DemoResult(
+            outcomes=ledger.outcomes,
+            faults=self.faults.records,
+            requests=ledger.sent_count,
+            answered=ledger.count("answered"),
+            refused=ledger.count("refused"),
+            cancelled=ledger.count("cancelled"),
+            lost=ledger.lost,
+            answered_twice=ledger.answered_twice,
+            restarts=self.restarts,
+            hangs_found=self.hangs,
+            fallbacks=sum(outcome.was_fallback for outcome in ledger.outcomes),
+            orphans=orphans,
+            tokens=ledger.tokens,
+            seconds=seconds,
+        )
+
+
+def _in_words(request: DemoRequest, outcome: Outcome) -> str:
+    head = f"request {request.number:2} {outcome.kind} in {outcome.seconds:.1f} s"
+    if outcome.kind == "refused":
+        return f"{head}: {outcome.error}"
+    words = " ".join(outcome.text.split())
+    return f"{head} by {outcome.model}: {words[:60]}"

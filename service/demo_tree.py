@@ -1,0 +1,48 @@
+"""The demo's supervision tree, and an example to copy for your own.
+
+root                      one_for_one
+├── telemetry             rest_for_one    metrics, health
+└── text                  router          primary → understudy
+    ├── primary           model actor     SmolLM2 in a worker process
+    └── understudy        model actor     the same in another one, for shorter answers
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from failsoft.gpu import text_worker
+from failsoft.supervisors import Backoff, ChildSpec, child, model, router, supervisor
+from failsoft.telemetry import HealthActor, Metrics, MetricsActor
+
+CONTEXT_LENGTH = 2048
+UNDERSTUDY_TOKENS = 24
+
+
+def demo_tree(folder: Path, metrics: Metrics, *, fault_hooks: bool = False) -> ChildSpec:
+    """Describe the tree. ``folder`` holds the language model, ``metrics`` outlives its actor."""
+    # One thread each: two workers that share two cores must not fight over them.
+    text = functools.partial(
+        text_worker,
+        folder,
+        threads=1,
+        context_length=CONTEXT_LENGTH,
+        heartbeat_limit=2.0,
+        fault_hooks=fault_hooks,
+    )
+    return supervisor(
+        "root",
+        supervisor(
+            "telemetry",
+            child("metrics", functools.partial(MetricsActor, metrics)),
+            child("health", HealthActor),
+            strategy="rest_for_one",
+        ),
+        router(
+            "text",
+            model("primary", text(), shutdown=2.0),
+            model("understudy", text(max_tokens_limit=UNDERSTUDY_TOKENS), shutdown=2.0),
+            backoff=Backoff(base=0.5),
+        ),
+    )

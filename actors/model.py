@@ -34,6 +34,7 @@ from failsoft.messages import (
     error_from,
 )
 from failsoft.messages.events import (
+    GenerationCancelled,
     ModelLoading,
     ModelStateChanged,
     WorkerEnded,
@@ -101,6 +102,7 @@ class ModelActor(Actor):
         self._is_ending = False
         self._loaded = (0, 0)
         self._tokens = 0
+        self._steps = 0
         self._rss_bytes = 0
         self._info: dict[str, Any] = {}
 
@@ -139,6 +141,7 @@ class ModelActor(Actor):
             "waiting": self._jobs.waiting,
             "running": self._jobs.running,
             "tokens": self._tokens,
+            "steps": self._steps,
             "rss_bytes": self._rss_bytes,
             **self._info,
         }
@@ -164,8 +167,8 @@ class ModelActor(Actor):
 
     def _closed(self, job: Job) -> None:
         """See that no more work is done for a job that was answered or given up."""
-        if not self._jobs.withdraw(job) and not job.is_cancelled:
-            job.is_cancelled = True
+        if not self._jobs.withdraw(job) and job.cancelled_at is None:
+            job.cancelled_at = self.context.clock.now()
             assert self._worker is not None
             self._worker.send(Cancel(job.id))
 
@@ -197,6 +200,7 @@ class ModelActor(Actor):
                     self._kill("its device can't be used any more")
             case Heartbeat():
                 self._rss_bytes = report.rss_bytes
+                self._steps = report.steps
             case Hello(_, pid, _):
                 self.context.publish(WorkerSpawned, pid=pid)
                 self._enter(ModelState.LOADING)
@@ -264,6 +268,12 @@ class ModelActor(Actor):
             return
         if job.reply.is_open:
             answer(job)
+        elif job.cancelled_at is not None:
+            seconds = self.context.clock.now() - job.cancelled_at
+            correlation_id = job.correlation_id
+            self.context.publish(
+                GenerationCancelled, seconds=seconds, correlation_id=correlation_id
+            )
         self._send_next()
 
     def _kill(self, reason: str) -> None:

@@ -13,7 +13,7 @@ from failsoft.actors.reply import Reply, StreamReply
 class Job(msgspec.Struct, eq=False):
     """Know one request: what was asked, who waits for it, and how far it is.
 
-    tokens: seen so far, for streams. is_cancelled: the worker was told to stop it.
+    tokens: seen so far, for streams. cancelled_at: when the worker was told to stop it.
     """
 
     id: int
@@ -21,7 +21,7 @@ class Job(msgspec.Struct, eq=False):
     reply: Reply[Any]
     correlation_id: str | None
     tokens: int = 0
-    is_cancelled: bool = False
+    cancelled_at: float | None = None
 
     @property
     def is_stream(self) -> bool:

@@ -28,6 +28,9 @@ from failsoft.messages.frames import Chunk, Done, Failed
 from failsoft.messages.wire import WireError, raw
 
 _log = structlog.get_logger("failsoft.worker")
+# Of a step's time, and seconds for the way back.
+_LEEWAY = 1.2
+_MARGIN = 0.002
 _UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError, WireError)
 
 
@@ -67,10 +70,12 @@ class Answering:
             while True:
                 _check(order)
                 self._faults.before_step()
+                began = time.monotonic()
                 try:
                     chunk = next(steps)
                 except StopIteration as end:
                     return end.value
+                order.quickest_step = min(order.quickest_step, time.monotonic() - began)
                 self._pulse.steps += 1
                 if chunk is not None:
                     order.tokens += getattr(chunk, "tokens", 1)
@@ -104,8 +109,12 @@ def _check(order: Order) -> None:
     if order.is_cancelled:
         raise Cancelled("The request was cancelled.", details={"tokens": order.tokens})
     now = time.monotonic()
-    if order.run.deadline is not None and now >= order.run.deadline:
-        raise InferenceTimeout.after(now - order.arrived, tokens=order.tokens)
+    # A step that can't end in time is not begun: nobody would be there to get its token, and
+    # this way the one who asked learns how many there were.
+    needed = _MARGIN + _LEEWAY * order.quickest_step if order.tokens else 0.0
+    if order.run.deadline is not None and now + needed >= order.run.deadline:
+        allowed = max(0.0, order.run.deadline - order.arrived)
+        raise InferenceTimeout.after(allowed, tokens=order.tokens)
 
 
 def _close(steps: Generator[Any, None, Any]) -> None:

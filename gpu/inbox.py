@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -17,12 +18,16 @@ MAX_WAITING = 4096
 
 @dataclass
 class Order:
-    """Know one request: since when it is here, and whether it is still wanted."""
+    """Know one request: since when it is here, and whether it is still wanted.
+
+    quickest_step: in seconds, of those made so far; what the next one takes at the least.
+    """
 
     run: Run
     arrived: float = field(default_factory=time.monotonic)
     is_cancelled: bool = False
     tokens: int = 0
+    quickest_step: float = math.inf
 
 
 class Inbox:
@@ -62,11 +67,11 @@ class Inbox:
         """Let ``take`` end once the request in hand is done."""
         with self._changed:
             self._is_stopping = True
-            left = tuple(self._waiting)
+            # Under the lock: the process may end as soon as ``take`` sees that it is over.
+            for order in self._waiting:
+                self._refuse(order.run, _stopping())
             self._waiting.clear()
             self._changed.notify()
-        for order in left:
-            self._refuse(order.run, _stopping())
 
     def take(self) -> Order | None:
         """Give the next request, which is then in hand; None once the work is over."""

@@ -83,6 +83,13 @@ class ModelLoading(Event, frozen=True, kw_only=True):
     total_bytes: int
 
 
+class GenerationCancelled(Event, frozen=True, kw_only=True):
+    """A worker stopped a request that nobody wanted any more, ``seconds`` after it was told to."""
+
+    seconds: float
+    correlation_id: str | None
+
+
 class WorkerSpawned(Event, frozen=True, kw_only=True):
     """A worker process was made for a model actor."""
 

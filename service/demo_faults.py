@@ -13,6 +13,7 @@ from failsoft.messages.events import (
     ChildRestarted,
     Event,
     FellBack,
+    GenerationCancelled,
     RequestFinished,
     RestartScheduled,
     WorkerEnded,
@@ -119,6 +120,8 @@ class Faults:
                 return f"model ready again {seconds:.2f} s after its process was asked for"
             case RequestFinished(outcome="cancelled") if record.fault == "cancel":
                 return "router: the caller is gone; its generation was cancelled"
+            case GenerationCancelled(seconds=seconds) if record.fault == "cancel":
+                return f"its worker stopped {seconds:.3f} s later, at the next token"
             case _:
                 return None
 

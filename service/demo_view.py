@@ -16,6 +16,7 @@ from failsoft.actors import System, TreeNode
 
 _FRAMES_A_SECOND = 4
 _LINES = 12
+_NAME_WIDTH = 20
 _COLOURS = {
     "ready": "green",
     "busy": "cyan",
@@ -68,18 +69,19 @@ class View:
         if system is None:
             return lines
         now = system.clock.now()
-        return Group(*(self._branch(top, now) for top in system.tree()), Text(), lines)
+        return Group(*(self._branch(top, now, 0) for top in system.tree()), Text(), lines)
 
-    def _branch(self, node: TreeNode, now: float) -> Tree:
-        branch = Tree(self._label(node, now))
+    def _branch(self, node: TreeNode, now: float, depth: int) -> Tree:
+        branch = Tree(self._label(node, now, _NAME_WIDTH - 4 * depth))
         for child in node.children:
-            branch.children.append(self._branch(child, now))
+            branch.children.append(self._branch(child, now, depth + 1))
         return branch
 
-    def _label(self, node: TreeNode, now: float) -> Text:
+    def _label(self, node: TreeNode, now: float, name_width: int) -> Text:
         shows = node.shows
         state = shows.get("model_state", node.state)
-        text = Text.assemble((f"{node.name:12}", "bold"), (f"{state:9}", _COLOURS.get(state, "")))
+        name = f"{node.name:{name_width}} "
+        text = Text.assemble((name, "bold"), (f"{state:9}", _COLOURS.get(state, "")))
         if node.restarts:
             text.append(f" restarts {node.restarts}", "red")
         if "model_state" in shows:
@@ -96,8 +98,8 @@ class View:
         return text
 
     def _rate(self, node: TreeNode, now: float) -> float:
-        """Give tokens a second, over the last second or so."""
-        tokens = int(node.shows["tokens"])
+        """Give tokens a second, over the last second or so: one step of a worker makes one."""
+        tokens = int(node.shows["steps"])
         at, before, rate = self._tokens.get(node.path, (now, tokens, 0.0))
         if now - at >= 1:
             rate = max(0, tokens - before) / (now - at)

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
 import itertools
 import os
-import signal
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from failsoft.actors import ActorStopped, InjectFault, ModelActor, Ping, Ref, System
-from failsoft.gpu import WorkerSpec
+from failsoft.actors import ActorStopped, ModelActor, Ping, System
 from failsoft.gpu.script import (
-    BreakDevice,
-    Die,
     Echo,
-    Garble,
     Log,
-    Once,
     Raise,
     Say,
     Script,
-    Stall,
     WaitFor,
     When,
 )
@@ -36,89 +26,26 @@ from failsoft.messages import (
     GenerationFailed,
     InferenceError,
     InferenceTimeout,
-    ModelLoadingFailed,
     ModelOverloaded,
     OutOfMemory,
-    WorkerLost,
 )
 from failsoft.messages.events import (
     ActorFailed,
-    Event,
     GenerationCancelled,
     ModelStateChanged,
     WorkerEnded,
-    WorkerHung,
     WorkerReady,
 )
-from failsoft.supervisors import NO_WAIT, Intensity, child, supervisor
+
+from .model_serving import HELLO, PATIENT, Events, open_gate, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop")]
-
-HELLO = GenerateText("hello there")
-PATIENT = 60.0
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Run in real time: real processes are waited for."""
     return "asyncio"
-
-
-class Events:
-    """Remember events, and wait for those to come."""
-
-    def __init__(self, system: System) -> None:
-        self.seen: list[Event] = []
-        self._news = asyncio.Event()
-        system.events.subscribe(self._hear)
-
-    def _hear(self, event: Event) -> None:
-        self.seen.append(event)
-        self._news.set()
-
-    def of(self, kind: type[Event]) -> list[Event]:
-        return [event for event in self.seen if isinstance(event, kind)]
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until ``holds()`` after some event."""
-        async with asyncio.timeout(PATIENT):
-            while not holds():
-                self._news.clear()
-                await self._news.wait()
-
-    async def count(self, kind: type[Event], times: int) -> None:
-        await self.until(lambda: len(self.of(kind)) >= times)
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    worker: WorkerSpec, *, queue_limit: int = 64, max_in_worker: int = 2
-) -> AsyncIterator[tuple[System, Ref, Events]]:
-    """Run one supervised model; give the system, the model's ref and the events."""
-    start = functools.partial(
-        ModelActor, worker, queue_limit=queue_limit, max_in_worker=max_in_worker
-    )
-    async with System() as system:
-        events = Events(system)
-        tree = supervisor(
-            "root",
-            child("model", start, shutdown=5.0),
-            backoff=NO_WAIT,
-            intensity=Intensity(max_restarts=5),
-        )
-        await system.spawn(tree.start, "root")
-        yield system, system.ref("root/model"), events
-
-
-async def open_gate(fifo: Path) -> None:
-    """Let a worker go on that waits for ``fifo``."""
-    await asyncio.to_thread(lambda: os.close(os.open(fifo, os.O_WRONLY)))
-
-
-def pid_of(system: System) -> int:
-    (root,) = system.tree()
-    pid: int = root.children[0].shows["pid"]
-    return pid
 
 
 async def test_requests_that_come_before_it_is_ready_wait_and_are_answered() -> None:
@@ -178,111 +105,6 @@ async def test_an_engines_error_is_the_askers_and_ends_nobody(
         assert events.of(ActorFailed) == []
         assert len(events.of(WorkerReady)) == 1
         assert system.dead_letters.total == 0
-
-
-async def test_sigkill_mid_generation_answers_all_in_hand_and_a_new_worker_goes_on(
-    tmp_path: Path,
-) -> None:
-    """WK-01 The one in work and those that wait learn it at once, each with an error of its own."""
-    fifo = tmp_path / "gate"
-    os.mkfifo(fifo)
-    script = Script(rules=[When("slow", [Say("one"), WaitFor(str(fifo))])])
-    async with serving(scripted(script)) as (system, model, events):
-        stream = model.stream(GenerateText("slow"), timeout=PATIENT)
-        assert (await anext(stream)).text.strip() == "one"
-        waiting = [asyncio.create_task(model.ask(HELLO, timeout=PATIENT)) for _ in range(4)]
-        await asyncio.sleep(0)
-        pid = pid_of(system)
-        os.kill(pid, signal.SIGKILL)
-        with pytest.raises(WorkerLost) as lost:
-            await anext(stream)
-        errors = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [type(error) for error in errors] == [WorkerLost] * 4
-        assert len({id(error) for error in [*errors, lost.value]}) == 5
-        begun = [lost.value.details["begun"]]
-        begun += [error.details["begun"] for error in errors if isinstance(error, WorkerLost)]
-        assert begun == [True, False, False, False, False]
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-        assert pid_of(system) != pid
-        (ended,) = events.of(WorkerEnded)
-        assert isinstance(ended, WorkerEnded)
-        assert (ended.pid, ended.asked, "SIGKILL" in ended.reason) == (pid, False, True)
-
-
-async def test_sigkill_while_idle_costs_no_request() -> None:
-    """WK-01 A request that comes meanwhile waits for the new worker."""
-    async with serving(scripted()) as (system, model, events):
-        await events.count(WorkerReady, 1)
-        os.kill(pid_of(system), signal.SIGKILL)
-        await events.count(ActorFailed, 1)
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-
-
-async def test_a_worker_that_dies_while_it_loads_is_replaced(tmp_path: Path) -> None:
-    """WK-01 Who waited is told; who comes later is answered."""
-    script = Script(load=[Once(str(tmp_path / "died"), (Die(),))])
-    async with serving(scripted(script)) as (_, model, events):
-        with pytest.raises(WorkerLost) as lost:
-            await model.ask(HELLO, timeout=PATIENT)
-        assert lost.value.details["begun"] is False
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-        assert len(events.of(WorkerReady)) == 1
-
-
-async def test_a_load_that_fails_is_told_to_who_waits_and_tried_again(tmp_path: Path) -> None:
-    """WK-07 The cause comes with it."""
-    fails = Raise("model_loading_failed", "The weights are gone.")
-    script = Script(load=[Once(str(tmp_path / "failed"), (fails,))])
-    async with serving(scripted(script)) as (_, model, events):
-        with pytest.raises(ModelLoadingFailed, match="weights are gone"):
-            await model.ask(HELLO, timeout=PATIENT)
-        await events.count(ActorFailed, 1)
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-
-
-async def test_a_stopped_worker_is_found_and_replaced() -> None:
-    """WK-02 SIGSTOP: no sign of life, so it is killed and counted as hung."""
-    worker = scripted(heartbeat_every=0.05, heartbeat_limit=0.5)
-    async with serving(worker) as (system, model, events):
-        await events.count(WorkerReady, 1)
-        os.kill(pid_of(system), signal.SIGSTOP)
-        with pytest.raises(WorkerLost) as lost:
-            await model.ask(HELLO, timeout=PATIENT)
-        assert lost.value.details["was_hung"] is True
-        assert len(events.of(WorkerHung)) == 1
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-
-
-async def test_a_stalled_engine_is_found_though_its_heart_beats() -> None:
-    """WK-02 No step for the hang limit."""
-    script = Script(rules=[When("stall", [Say("one"), Stall()])])
-    worker = scripted(script, heartbeat_every=0.05, hang_limit=0.5)
-    async with serving(worker) as (_, model, events):
-        with pytest.raises(WorkerLost):
-            await model.ask(GenerateText("stall"), timeout=PATIENT)
-        assert len(events.of(WorkerHung)) == 1
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-
-
-@pytest.mark.parametrize("how", ["garbage", "oversize", "cut"])
-async def test_garbage_on_the_wire_is_a_lost_worker(how: str) -> None:
-    """WK-06 The service doesn't fall."""
-    script = Script(rules=[When("bad", [Garble(how)])])  # type: ignore[arg-type]
-    async with serving(scripted(script)) as (_, model, _events):
-        with pytest.raises(WorkerLost):
-            await model.ask(GenerateText("bad"), timeout=PATIENT)
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-
-
-async def test_a_sticky_device_error_replaces_the_process() -> None:
-    """WK-09 The asker has its error, and the next one a new process."""
-    script = Script(rules=[When("bad", [BreakDevice()])])
-    async with serving(scripted(script)) as (_, model, events):
-        with pytest.raises(GenerationFailed):
-            await model.ask(GenerateText("bad"), timeout=PATIENT)
-        await events.count(ActorFailed, 1)
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-        assert len(events.of(WorkerReady)) == 2
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -384,25 +206,6 @@ async def test_a_stop_finishes_what_is_in_work_and_refuses_what_waits(tmp_path: 
         assert ended.asked
         with pytest.raises(ActorStopped):
             await model.ask(HELLO)
-
-
-async def test_an_injected_fault_is_the_engines_own_error() -> None:
-    """WK-08 Heeded where the spec allows it."""
-    async with serving(scripted(fault_hooks=True)) as (_, model, events):
-        await events.count(WorkerReady, 1)
-        model.tell(InjectFault("oom", after_steps=1))
-        with pytest.raises(OutOfMemory) as caught:
-            await model.ask(HELLO, timeout=PATIENT)
-        assert {"memory_used_mb", "memory_available_mb"} <= set(caught.value.details)
-        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
-
-
-async def test_a_worker_that_cannot_be_made_is_a_failure_with_a_reason() -> None:
-    """WK-07 A module that isn't there is named."""
-    worker = WorkerSpec(engine="failsoft.gpu.scripted:ScriptedEngine", preload=("no_such_module",))
-    async with serving(worker) as (_, model, _events):
-        with pytest.raises(ModelLoadingFailed, match="no_such_module"):
-            await model.ask(HELLO, timeout=PATIENT)
 
 
 async def test_the_correlation_id_goes_to_the_worker_and_comes_back_in_its_log() -> None:

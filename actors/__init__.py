@@ -32,7 +32,6 @@ from failsoft.actors.request_context import (
 from failsoft.actors.signals import Ping, Terminated
 from failsoft.actors.system import System
 from failsoft.actors.tree import TreeNode
-from failsoft.actors.virtual_time import VirtualTimeLoop
 from failsoft.gpu import WorkerSpec
 
 __all__ = [
@@ -72,7 +71,6 @@ __all__ = [
     "TreeFailed",
     "TreeNode",
     "UnknownMessage",
-    "VirtualTimeLoop",
     "WorkerSpec",
     "bind_correlation_id",
     "current_correlation_id",

@@ -59,7 +59,7 @@ class Actor:
         """Clean up. Called once for each ``on_start`` that was begun, however the actor ends."""
 
     def on_shutdown(self, reason: ExitReason) -> bool:
-        """Take note of a request to stop, as soon as it comes.
+        """Take note of a request to stop, once, as soon as it comes.
 
         True: end once what is in hand is done. False: end later, by ``context.exit``. Either
         way no more work is taken from the mailbox.

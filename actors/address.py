@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from failsoft.actors.errors import ActorStopped, MailboxFull, MessageDropped
+from failsoft.actors.errors import ActorStopped, MailboxFull, MessageDropped, UnknownMessage
 from failsoft.actors.exit import NORMAL, ExitReason
-from failsoft.actors.mailbox import Envelope, Mailbox, Overflow
+from failsoft.actors.mailbox import CONTROL_BOUND, Envelope, Mailbox, Overflow
 from failsoft.actors.ref import Ref
-from failsoft.actors.signals import ChildExited, ChildStarted, Crash, Stop, Terminated, Wake
+from failsoft.actors.signals import ChildExited, Signal, Terminated
 from failsoft.messages import Control, Message
 
 if TYPE_CHECKING:
@@ -50,13 +50,15 @@ class Address:
         self.streams: dict[type, Handler] | None = None
         self.reason: ExitReason = NORMAL
         self.is_closed = False
-        self._watchers: dict[object, Callable[[Message], object]] | None = None
+        self._watchers: dict[object, Callable[[Terminated], object]] | None = None
 
     # -- delivery
 
     def put(self, envelope: Envelope) -> None:
         """Put into its lane. At the work lane's bound, do as the policy says; raise MailboxFull."""
         if isinstance(envelope.message, Control):
+            if self.mailbox.is_control_full:
+                raise MailboxFull(self.path, CONTROL_BOUND, "control")
             self.mailbox.put_control(envelope)
             return
         dropped = self.mailbox.put(envelope)
@@ -66,8 +68,13 @@ class Address:
             raise MailboxFull(self.path, self.mailbox.bound)
         policy = self.mailbox.overflow.value
         self.dead_letters.add(self.path, dropped.message, policy)
-        if dropped.reply is not None:
+        if dropped.reply is not None and dropped.reply.is_open:
             dropped.reply.fail(MessageDropped(self.path, policy))
+
+    def check(self, message: Message) -> None:
+        """Raise UnknownMessage for one that has no handler, as far as that is known."""
+        if self.accepts is not None and type(message) not in self.accepts:
+            raise UnknownMessage(self.path, message, self.accepts)
 
     def put_or_bury(self, message: Message) -> None:
         """Put in a message whose sender can't be told, say a timer's."""
@@ -79,10 +86,11 @@ class Address:
     def undelivered(self, envelope: Envelope, reason: str) -> None:
         """Answer, or else bury, a message that won't be handled."""
         if envelope.reply is not None:
-            envelope.reply.fail(ActorStopped(self.path, str(self.reason)))
+            if envelope.reply.is_open:
+                envelope.reply.fail(ActorStopped(self.path, str(self.reason)))
         elif isinstance(envelope.message, ChildExited):
             envelope.message.child.close(envelope.message.reason)
-        elif not isinstance(envelope.message, (Stop, Wake, Crash, ChildStarted, Terminated)):
+        elif not isinstance(envelope.message, Signal):
             self.dead_letters.add(self.path, envelope.message, reason)
 
     def late_answer(self, answer: object) -> None:
@@ -91,22 +99,21 @@ class Address:
 
     # -- watchers
 
-    def add_watcher(self, watcher: Cell) -> None:
-        """Have ``watcher`` told once of the end for good; at once where that has been."""
-        self.when_closed(watcher, lambda message: watcher.mailbox.put_control(Envelope(message)))
+    def add_watcher(self, watcher: object, tell: Callable[[Terminated], object]) -> None:
+        """Have ``tell`` called once after the end for good; at once where that has been.
 
-    def remove_watcher(self, watcher: object) -> None:
-        if self._watchers is not None:
-            self._watchers.pop(watcher, None)
-
-    def when_closed(self, key: object, tell: Callable[[Message], object]) -> None:
-        """Have ``tell`` called once with ``Terminated``; a second time for ``key`` is the same."""
+        To add a watcher a second time changes nothing.
+        """
         if self.is_closed:
             tell(self._terminated())
             return
         if self._watchers is None:
             self._watchers = {}
-        self._watchers.setdefault(key, tell)
+        self._watchers.setdefault(watcher, tell)
+
+    def remove_watcher(self, watcher: object) -> None:
+        if self._watchers is not None:
+            self._watchers.pop(watcher, None)
 
     def tell_watchers(self) -> None:
         watchers, self._watchers = self._watchers, None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
+
 from failsoft.actors.errors import ActorError, describe
 from failsoft.messages.events import Event, SubscriberDropped
 
@@ -66,7 +67,7 @@ class EventBus:
         event = kind(path=path, at=self._clock.now(), **fields)
         self.published += 1
         for subscription in tuple(self._subscriptions):
-            if isinstance(event, subscription.kinds):
+            if isinstance(event, subscription.kinds) and subscription in self._subscriptions:
                 self._pass_on(subscription, event)
 
     def _pass_on(self, subscription: Subscription, event: Event) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextvars
+import math
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from failsoft.actors.clock import Clock, Timer
 from failsoft.actors.exit import NORMAL, ExitReason
+from failsoft.actors.mailbox import Envelope
+from failsoft.actors.request_context import deadline_var
+from failsoft.actors.signals import Terminated
 from failsoft.messages import Message
 from failsoft.messages.events import Event
 
 if TYPE_CHECKING:
+    from failsoft.actors.address import Address
     from failsoft.actors.cell import ActorFactory, Cell
     from failsoft.actors.ref import Ref
     from failsoft.actors.reply import Reply
@@ -19,14 +25,27 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """Be one incarnation's view of the runtime. Its timers end with it."""
+    """Be one incarnation's view of the runtime. Its timers and its watches end with it.
 
-    __slots__ = ("_cell", "_timers", "start_is_deferred")
+    Whoever still holds it after that, a callback say, can't reach the next incarnation by it.
+    """
+
+    __slots__ = (
+        "_cell",
+        "_timers",
+        "_watched",
+        "is_over",
+        "ready_is_deferred",
+        "start_is_deferred",
+    )
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._timers: set[_ActorTimer] | None = None
+        self._watched: set[Address] | None = None
+        self.is_over = False
         self.start_is_deferred = False
+        self.ready_is_deferred = False
 
     # -- who and where
 
@@ -85,6 +104,8 @@ class Context:
 
     def add_child(self, factory: ActorFactory, name: str) -> Cell:
         """Make a child's place without starting it: for supervisors."""
+        if self.is_over:
+            raise RuntimeError(f"this incarnation of {self.path} has ended; it can spawn no child")
         return self._cell.system.add_cell(factory, name, self._cell)
 
     @property
@@ -93,16 +114,35 @@ class Context:
         return self._cell.children or {}
 
     def watch(self, ref: Ref) -> None:
-        """Have one ``Terminated`` sent here when ``ref`` ends for good; at once if it has."""
-        ref.address.add_watcher(self._cell)
+        """Have one ``Terminated`` sent here when ``ref`` ends for good; at once if it has.
+
+        The watch ends with this incarnation: watch again in ``on_start``.
+        """
+        address = ref.address
+        if not self.is_over:
+            if self._watched is None:
+                self._watched = set()
+            self._watched.add(address)
+            address.add_watcher(self, self._terminated)
 
     def unwatch(self, ref: Ref) -> None:
         """Have none sent after all."""
-        ref.address.remove_watcher(self._cell)
+        if self._watched is not None and ref.address in self._watched:
+            self._watched.remove(ref.address)
+            ref.address.remove_watcher(self)
+        self._cell.mailbox.remove(
+            lambda message: isinstance(message, Terminated) and message.ref == ref
+        )
+
+    def _terminated(self, message: Terminated) -> None:
+        assert self._watched is not None
+        self._watched.discard(message.ref.address)
+        self._cell.mailbox.put_control(Envelope(message))
 
     def exit(self, reason: ExitReason = NORMAL) -> None:
         """End this actor once the handler in hand has returned."""
-        self._cell.exit(reason)
+        if not self.is_over:
+            self._cell.exit(reason)
 
     def defer_start(self) -> None:
         """Say in ``on_start`` that the start takes until ``started`` is called.
@@ -113,16 +153,37 @@ class Context:
 
     def started(self) -> None:
         """Say that the start is done."""
-        self._cell.started()
+        if not self.is_over:
+            self._cell.started()
+
+    def defer_ready(self) -> None:
+        """Say in ``on_start`` that it takes longer to be ready for work than to start."""
+        self.ready_is_deferred = True
+
+    def set_ready(self, is_ready: bool) -> None:
+        """Tell the parent, a router say, whether work is welcome; messages come all the same."""
+        if not self.is_over:
+            self._cell.set_ready(is_ready)
+
+    def crash(self, error: Exception) -> None:
+        """Fail this actor with ``error``, from outside of its handlers: a callback, a task."""
+        if not self.is_over:
+            self._cell.crash(error)
 
     # -- time
 
     def send_after(self, delay: float, message: Message) -> Timer:
-        """Tell this actor ``message``, ``delay`` seconds from now."""
+        """Tell this actor ``message``, ``delay`` seconds from now.
+
+        What the present request has bound goes along (its correlation id), but its deadline.
+        Raise UnknownMessage where the actor has no handler for it.
+        """
+        self._cell.check(message)
         return self._add_timer(lambda: self._cell.put_or_bury(message), delay, None)
 
     def send_every(self, period: float, message: Message) -> Timer:
         """Tell this actor ``message`` every ``period`` seconds, without drift."""
+        self._cell.check(message)
         return self._add_timer(lambda: self._cell.put_or_bury(message), period, period)
 
     def call_after(self, delay: float, callback: Callable[[], object]) -> Timer:
@@ -134,9 +195,19 @@ class Context:
         for timer in tuple(self._timers or ()):
             timer.cancel()
 
+    def end(self) -> None:
+        """Have nothing more to do with the actor: the runtime's last word to this incarnation."""
+        self.is_over = True
+        self.cancel_timers()
+        for address in self._watched or ():
+            address.remove_watcher(self)
+        self._watched = None
+
     def _add_timer(
         self, callback: Callable[[], object], delay: float, period: float | None
     ) -> Timer:
+        if self.is_over:
+            raise RuntimeError(f"this incarnation of {self.path} has ended; it can set no timer")
         if self._timers is None:
             self._timers = set()
         return _ActorTimer(self.clock, callback, delay, period, self._timers)
@@ -151,7 +222,7 @@ class Context:
 class _ActorTimer:
     """Be a timer that leaves its actor's set when it is over."""
 
-    __slots__ = ("_callback", "_clock", "_due", "_handle", "_others", "_period")
+    __slots__ = ("_callback", "_clock", "_context", "_due", "_handle", "_others", "_period")
 
     def __init__(
         self,
@@ -165,6 +236,9 @@ class _ActorTimer:
             raise ValueError("a delay must be at least 0 s, and a period over 0 s")
         self._clock = clock
         self._callback = callback
+        # A request's deadline is for what is done now; by then it would have passed.
+        self._context = contextvars.copy_context()
+        self._context.run(deadline_var.set, math.inf)
         self._period = period
         self._others = others
         self._due = clock.now() + delay
@@ -184,4 +258,4 @@ class _ActorTimer:
             missed = int((self._clock.now() - self._due) / self._period)
             self._due += self._period * (missed + 1)
             self._handle = self._clock.call_at(self._due, self._fire)
-        self._callback()
+        self._context.run(self._callback)

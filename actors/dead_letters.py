@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 import structlog
+
 from failsoft.actors.bus import EventBus
-from failsoft.messages.events import DeadLettered
+from failsoft.messages.events import DeadLettered, Event
 
 log = structlog.get_logger("failsoft.dead_letters")
 
@@ -37,7 +38,8 @@ class DeadLetters:
         self._counts[reason] += 1
         name = type(message).__name__
         log.debug("dead_letter", path=path, message_type=name, reason=reason)
-        self._bus.publish(DeadLettered, path, message_type=name, reason=reason)
+        if not isinstance(message, Event):  # or a full subscriber would make ever more of them
+            self._bus.publish(DeadLettered, path, message_type=name, reason=reason)
 
     @property
     def recent(self) -> tuple[DeadLetter, ...]:

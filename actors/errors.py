@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -10,12 +12,14 @@ class ActorError(Exception):
 
 
 class MailboxFull(ActorError):
-    """Tell a sender that the actor's work lane is full: send less, wait, or raise the bound."""
+    """Tell a sender that a lane of the actor's mailbox is full: send less, wait, or raise it."""
 
-    def __init__(self, path: str, bound: int) -> None:
+    def __init__(self, path: str, bound: int, lane: str = "work") -> None:
+        remedy = ""
+        if lane == "work":
+            remedy = ", or give the actor a larger `mailbox_bound` or another `overflow` policy"
         super().__init__(
-            f"the mailbox of {path} is full ({bound} messages); slow the sender down, or give the "
-            "actor a larger `mailbox_bound` or another `overflow` policy"
+            f"the {lane} lane of {path} is full ({bound} messages); slow the sender down{remedy}"
         )
         self.path = path
         self.bound = bound
@@ -52,6 +56,15 @@ class NameTaken(ActorError):
 
     def __init__(self, path: str) -> None:
         super().__init__(f"there is an actor at {path} already; choose another name")
+        self.path = path
+
+
+class NoSuchActor(ActorError):
+    """Tell that there is no actor at a path; the message names those that are near it."""
+
+    def __init__(self, path: str, known: Iterable[str]) -> None:
+        near = difflib.get_close_matches(path, list(known), n=3) or sorted(known)[:3]
+        super().__init__(f"there is no actor at {path!r}; there is: {', '.join(near) or 'none'}")
         self.path = path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 import msgspec
+
 from failsoft.actors.errors import describe
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar, overload
 
 import msgspec
+
 from failsoft.actors.reply import Reply
 from failsoft.messages import Message, Request, Streamed
 
@@ -85,6 +86,11 @@ def _mark(
         return method
 
     return mark
+
+
+def deferring_handler(method: Callable[[Any, Any], Reply[Any]]) -> Handler:
+    """Give the handler of a plain method that defers its answers, one or a stream."""
+    return Handler(method, is_stream=False, interleave=False, cancellable=False, is_plain=True)
 
 
 def handlers_of(cls: type, name: str) -> dict[type, Handler]:

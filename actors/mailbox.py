@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from failsoft.actors.reply import Reply
 
 DEFAULT_BOUND = 1000
+CONTROL_BOUND = 10_000
 
 
 class Overflow(enum.Enum):
@@ -38,8 +40,9 @@ class Envelope(msgspec.Struct):
 class Mailbox:
     """Hold what an actor has yet to handle. One reader, any number of writers, one thread.
 
-    The work lane holds at most ``bound`` messages. The control lane is the runtime's own (stop,
-    child exits, pings); its length is bounded by the number of children and watched actors.
+    The work lane holds at most ``bound`` messages. The control lane takes all that the runtime
+    has to say (stop, child exits), which children and watched actors are the bound of; from
+    others, no more once ``CONTROL_BOUND`` messages wait there.
     """
 
     __slots__ = ("_control", "_held", "_waiter", "_work", "bound", "overflow")
@@ -66,6 +69,10 @@ class Mailbox:
             self._wake()
         return dropped
 
+    @property
+    def is_control_full(self) -> bool:
+        return self._control is not None and len(self._control) >= CONTROL_BOUND
+
     def put_control(self, envelope: Envelope) -> None:
         """Put into the control lane."""
         if self._control is None:
@@ -91,13 +98,18 @@ class Mailbox:
         if self._work:
             self._wake()
 
-    async def wait(self) -> None:
-        """Wait until there may be something to take."""
+    def wait(self) -> asyncio.Future[None]:
+        """Give what to await until there may be something to take."""
         waiter = self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await waiter
-        finally:
-            self._waiter = None
+        return waiter
+
+    def remove(self, matches: Callable[[Any], bool]) -> list[Envelope]:
+        """Take the control messages out that match."""
+        removed = [envelope for envelope in self._control or () if matches(envelope.message)]
+        if removed:
+            left = [e for e in self._control or () if not matches(e.message)]
+            self._control = deque(left) if left else None
+        return removed
 
     def drain(self) -> list[Envelope]:
         """Take all out, in the order in which it would have been handled."""
@@ -111,7 +123,7 @@ class Mailbox:
         return len(self._control or ()), len(self._work)
 
     def _wake(self) -> None:
-        waiter = self._waiter
+        waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 

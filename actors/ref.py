@@ -48,8 +48,7 @@ class Ref:
     def tell(self, message: Message) -> None:
         """Send without an answer. To a stopped actor it is a dead letter."""
         address = self._address
-        if address.accepts is not None and type(message) not in address.accepts:
-            raise UnknownMessage(address.path, message, address.accepts)
+        address.check(message)
         if address.is_closed:
             address.dead_letters.add(address.path, message, "actor stopped")
             return
@@ -71,8 +70,7 @@ class Ref:
         MailboxFull, UnknownMessage, and whatever the handler raised.
         """
         address = self._address
-        if address.accepts is not None and type(request) not in address.accepts:
-            raise UnknownMessage(address.path, request, address.accepts)
+        address.check(request)
         ends = self._deadline(timeout, deadline)
         reply: Reply[AnswerT] = Reply(address.clock, ends, address.late_answer)
         self._post(request, reply)

@@ -58,8 +58,10 @@ class Reply(Generic[AnswerT]):
         if self._answer.done():
             self._on_late(error)
             return False
-        if isinstance(error, StopIteration):  # asyncio has no way to carry one
-            error = RuntimeError("the handler raised StopIteration")
+        if isinstance(error, (StopIteration, asyncio.CancelledError)):
+            # A future can't carry the one, and the other would look like the asker's own.
+            raised, error = error, RuntimeError(f"the handler raised {type(error).__name__}")
+            error.__cause__ = raised
         self._answer.set_exception(error)
         self._answer.exception()  # a reader that has left must not cause a warning
         self._close()
@@ -69,6 +71,12 @@ class Reply(Generic[AnswerT]):
         """Go away: no answer is wanted any more."""
         if self._answer.cancel():
             self._close()
+
+    def abandon_soon(self) -> None:
+        """Go away, said from any thread."""
+        loop = self._answer.get_loop()
+        if self.is_open and not loop.is_closed():
+            loop.call_soon_threadsafe(self.abandon)
 
     def when_closed(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called once no answer is wanted any more, for whatever reason."""
@@ -194,8 +202,9 @@ class Stream(Generic[AnswerT]):
         self._reply.abandon()
 
     def __del__(self) -> None:
-        # A reader that broke out of its loop: the garbage collector is who tells.
-        self._reply.abandon()
+        # A reader that broke out of its loop: the garbage collector is who tells, and it may do
+        # so in any thread, and after the loop's end.
+        self._reply.abandon_soon()
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

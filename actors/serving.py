@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 import anyio
+
 from failsoft.actors.drive import drive
 from failsoft.actors.errors import ActorStopped
 from failsoft.actors.exit import ExitReason
 from failsoft.actors.mailbox import Envelope
 from failsoft.actors.reply import Reply, StreamReply
-from failsoft.actors.signals import Crash, Wake
+from failsoft.actors.signals import Wake
 from failsoft.messages import InferenceError
 
 if TYPE_CHECKING:
@@ -22,15 +25,19 @@ if TYPE_CHECKING:
 
 
 class Serving:
-    """Keep account of what a cell has in hand, so that each answer owed is given."""
+    """Keep account of what a cell has in hand, so that each answer owed is given.
+
+    handled, failed, expired: messages so far: dealt with, ended by an error of the actor's, and
+    given up because nobody waited for the answer any more.
+    """
 
     __slots__ = (
         "_cell",
-        "_is_draining",
-        "_is_held",
+        "_deferrable",
+        "_in_hand",
+        "_is_ending",
         "_jobs",
         "_owed",
-        "current",
         "expired",
         "failed",
         "handled",
@@ -39,11 +46,11 @@ class Serving:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         # Made when first used: most actors have neither.
-        self._jobs: set[asyncio.Task[None]] | None = None
+        self._jobs: dict[asyncio.Task[None], Envelope] | None = None
         self._owed: set[Reply[Any]] | None = None
-        self._is_held = False
-        self._is_draining = False
-        self.current: Envelope | None = None
+        self._in_hand: Envelope | None = None
+        self._deferrable: Envelope | None = None
+        self._is_ending = False
         self.handled = 0
         self.failed = 0
         self.expired = 0
@@ -53,17 +60,20 @@ class Serving:
         """Tell whether nothing is in hand."""
         return not self._jobs and not self._owed
 
-    def drain(self) -> None:
-        """Take no more work in this incarnation."""
-        self._is_draining = True
-        self._cell.mailbox.hold()
+    @property
+    def is_full(self) -> bool:
+        """Tell whether no more handlers may interleave."""
+        actor, jobs = self._cell.actor, self._jobs
+        return actor is not None and bool(jobs) and len(jobs or ()) >= actor.max_interleaved
 
     def defer(self) -> Reply[Any]:
         """Take over the answer to the message in hand; it is owed until it is given."""
-        envelope = self.current
-        if envelope is None or envelope.reply is None:
-            raise RuntimeError("there is no answer to defer: the message came by tell")
+        envelope = self._deferrable
+        if envelope is None:
+            raise RuntimeError("defer() is for plain handlers, while they handle a message")
         reply = envelope.reply
+        if reply is None:  # it came by tell: the answer goes nowhere
+            reply = Reply(self._cell.clock, math.inf, lambda _answer: None)
         if self._owed is None:
             self._owed = set()
         self._owed.add(reply)
@@ -79,11 +89,13 @@ class Serving:
         if reply is not None and not reply.is_open:
             self.expired += 1  # the asker has gone, or its deadline has passed
             return
-        self.current = envelope
+        context = envelope.context
+        if context is None:
+            context = contextvars.copy_context()
+        self._deferrable = envelope
         try:
-            context = envelope.context or contextvars.copy_context()
             result = context.run(handler.method, actor, envelope.message)
-        except Exception as error:
+        except BaseException as error:  # a CancelledError too: it was raised, not delivered
             if not self._is_answer(reply, error):
                 raise
         else:
@@ -91,7 +103,7 @@ class Serving:
             if reply is not None and not isinstance(result, Reply):
                 reply.set(result)
         finally:
-            self.current = None
+            self._deferrable = None
 
     async def serve(self, actor: Actor, handler: Handler, envelope: Envelope) -> None:
         """Serve a message whose handler may await. What comes out of it ends the actor."""
@@ -102,100 +114,105 @@ class Serving:
         if handler.interleave:
             self._start_job(actor, handler, envelope)
             return
-        self.current = envelope
+        context = envelope.context
+        if context is None:
+            context = contextvars.copy_context()
+        self._in_hand = envelope  # and there it stays where the handler is cancelled
         try:
-            context = envelope.context or contextvars.copy_context()
             await drive(self._answer(actor, handler, envelope), context)
-        except asyncio.CancelledError:
-            self._killed(reply)
-            raise
         except Exception as error:
+            self._in_hand = None
             if not self._is_answer(reply, error):
                 raise
-        finally:
-            self.current = None
+        else:
+            self._in_hand = None
 
     async def end(self, reason: ExitReason) -> None:
-        """Give every answer still owed; cancel what interleaves, and wait for it."""
-        error = reason.error if isinstance(reason.error, InferenceError) else None
+        """Answer or bury all that is in hand; cancel what interleaves, and wait for it."""
+        self._is_ending = True
         for reply in tuple(self._owed or ()):
-            reply.fail(error or ActorStopped(self._cell.path, str(reason)))
-        jobs = self._jobs
-        try:
-            while jobs:
-                for job in jobs:
-                    job.cancel()
+            reply.fail(self._ended(reason))
+        if self._in_hand is not None:
+            self._give_up(self._in_hand, reason)
+            self._in_hand = None
+        jobs = self._jobs or {}
+        for job, envelope in tuple(jobs.items()):
+            if not job.done():
+                self._give_up(envelope, reason)
+        while jobs:
+            for job in jobs:
+                job.cancel()
+            try:
                 await asyncio.wait(jobs)
-        finally:
-            self._is_draining = self._is_held = False
+            except asyncio.CancelledError:
+                continue  # the actor is killed: so are they, once more
+        self._is_ending = False
 
     async def _answer(self, actor: Actor, handler: Handler, envelope: Envelope) -> None:
+        """Have the message handled; where it says it may be, until nobody waits any more."""
         reply = envelope.reply
-        if handler.is_stream:
-            assert isinstance(reply, StreamReply)
-            await self._answer_stream(actor, handler, envelope.message, reply)
-        elif handler.cancellable and reply is not None:
+        if reply is None or not handler.cancellable:
+            result = await self._handle(actor, handler, envelope)
+        else:
             with anyio.CancelScope() as scope:
                 reply.when_closed(scope.cancel)
-                await self._answer_once(actor, handler, envelope)
-        else:
-            await self._answer_once(actor, handler, envelope)
-
-    async def _answer_once(self, actor: Actor, handler: Handler, envelope: Envelope) -> None:
-        result = await handler.method(actor, envelope.message)
+                result = await self._handle(actor, handler, envelope)
+            if scope.cancelled_caught:
+                self.expired += 1
+                return
         self.handled += 1
-        if envelope.reply is not None and not isinstance(result, Reply):
-            envelope.reply.set(result)
+        if reply is not None and not isinstance(result, Reply):
+            reply.set(result)
 
-    async def _answer_stream(
-        self, actor: Actor, handler: Handler, message: Any, reply: StreamReply
-    ) -> None:
-        chunks = handler.method(actor, message)
-        with anyio.CancelScope() as scope:
-            if handler.cancellable:
-                reply.when_closed(scope.cancel)
-            try:
-                async for chunk in chunks:
-                    if not await reply.send(chunk):
-                        break
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await chunks.aclose()
-            self.handled += 1
-            if reply.is_open:
-                reply.set(None)
+    async def _handle(self, actor: Actor, handler: Handler, envelope: Envelope) -> Any:
+        if not handler.is_stream:
+            return await handler.method(actor, envelope.message)
+        reply = envelope.reply
+        assert isinstance(reply, StreamReply)
+        chunks = handler.method(actor, envelope.message)
+        try:
+            async for chunk in chunks:
+                if not await reply.send(chunk):
+                    return reply  # the reader has left
+        finally:
+            with anyio.CancelScope(shield=True):
+                await chunks.aclose()
+        return None
+
+    # -- what interleaves
 
     def _start_job(self, actor: Actor, handler: Handler, envelope: Envelope) -> None:
         job = self._cell.system.create_task(
             self._run_job(actor, handler, envelope), envelope.context
         )
         if self._jobs is None:
-            self._jobs = set()
-        self._jobs.add(job)
+            self._jobs = {}
+        self._jobs[job] = envelope
+        # By callback: a task that is cancelled before its first step never runs a ``finally``.
+        job.add_done_callback(self._job_done)
         if len(self._jobs) >= actor.max_interleaved:
-            self._cell.mailbox.hold()
-            self._is_held = True
+            self._cell.regulate()
 
     async def _run_job(self, actor: Actor, handler: Handler, envelope: Envelope) -> None:
         try:
             await self._answer(actor, handler, envelope)
-        except asyncio.CancelledError:
-            self._killed(envelope.reply)
+        except asyncio.CancelledError as error:
+            if not self._is_ending:  # by its own doing, say by awaiting what was cancelled
+                self._is_answer(envelope.reply, error)
+                self._cell.crash(error)
         except Exception as error:
             if not self._is_answer(envelope.reply, error):
-                self._cell.mailbox.put_control(Envelope(Crash(error)))
-        finally:
-            self._job_done()
+                self._cell.crash(error)
 
-    def _job_done(self) -> None:
+    def _job_done(self, job: asyncio.Task[None]) -> None:
         assert self._jobs is not None
-        self._jobs.discard(asyncio.current_task())
-        if self._is_held and not self._is_draining:
-            self._is_held = False
-            self._cell.mailbox.release()
+        del self._jobs[job]
+        self._cell.regulate()
         self._wake_if_idle()
 
-    def _is_answer(self, reply: Reply[Any] | None, error: Exception) -> bool:
+    # -- answers
+
+    def _is_answer(self, reply: Reply[Any] | None, error: BaseException) -> bool:
         """Give the error to the asker; tell whether it is an answer, and no failure."""
         if reply is not None and reply.is_open:
             reply.fail(error)
@@ -205,9 +222,20 @@ class Serving:
         self.failed += 1
         return False
 
-    def _killed(self, reply: Reply[Any] | None) -> None:
-        if reply is not None and reply.is_open:
-            reply.fail(ActorStopped(self._cell.path, "killed"))
+    def _give_up(self, envelope: Envelope, reason: ExitReason) -> None:
+        self.failed += 1
+        if envelope.reply is None:
+            self._cell.undelivered(envelope, "given up")
+        elif envelope.reply.is_open:
+            envelope.reply.fail(self._ended(reason))
+
+    def _ended(self, reason: ExitReason) -> Exception:
+        """Make the error for one whose request was in hand when the actor ended."""
+        if not isinstance(reason.error, InferenceError):
+            return ActorStopped(self._cell.path, str(reason))
+        error = copy.copy(reason.error)  # each asker may add to its own
+        error.details = dict(error.details)
+        return error
 
     def _settled(self, reply: Reply[Any]) -> None:
         assert self._owed is not None
@@ -215,5 +243,5 @@ class Serving:
         self._wake_if_idle()
 
     def _wake_if_idle(self) -> None:
-        if self._is_draining and self.is_idle:
+        if self._cell.is_stopping and self.is_idle:
             self._cell.mailbox.put_control(Envelope(Wake()))

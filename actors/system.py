@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import anyio
 import structlog
+
 from failsoft.actors.bus import EventBus
 from failsoft.actors.cell import ActorFactory, Cell
 from failsoft.actors.clock import Clock, LoopClock
 from failsoft.actors.dead_letters import DeadLetters
-from failsoft.actors.errors import ActorError, NameTaken, StartFailed, TreeFailed
+from failsoft.actors.errors import ActorError, NameTaken, NoSuchActor, StartFailed, TreeFailed
 from failsoft.actors.exit import SHUTDOWN, ExitReason
 from failsoft.actors.signals import ChildExited, ChildStarted
 from failsoft.actors.tree import TreeNode, snapshot
@@ -44,7 +46,7 @@ class System:
     What is spawned here is at the top of the tree, and linked to the block: where such an actor
     fails, the block is cancelled and TreeFailed is raised from it. At the end of the block, or
     when it is cancelled, the actors are stopped in order, the last one first; a second
-    cancellation kills them. Every task has ended by the time the block is left.
+    cancellation, or a KeyboardInterrupt, kills them. Every task has ended by the time the block is left.
 
     clock, random: where time and chance come from; tests inject them.
     ask_timeout: seconds that an ``ask`` waits where it is given neither timeout nor deadline.
@@ -66,7 +68,9 @@ class System:
         self._top: dict[str, Cell] = {}
         self._starts: dict[Cell, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping: set[Cell] = set()
         self._extensions: dict[Callable[[], Extension], Extension] = {}
+        self._resources = AsyncExitStack()
         self._scope = anyio.CancelScope()
         self._failure: tuple[str, ExitReason] | None = None
         self._is_closing = False
@@ -92,7 +96,7 @@ class System:
         self._is_closing = True
         try:
             with anyio.CancelScope(shield=True):
-                await self._end()
+                await self._end(is_hurried=isinstance(error, KeyboardInterrupt))
         finally:
             swallowed = self._scope.__exit__(kind, error, traceback)
         if self._failure is not None and (error is None or swallowed):
@@ -100,19 +104,22 @@ class System:
             raise TreeFailed(path, reason.error)
         return swallowed
 
-    async def _end(self) -> None:
-        try:
-            for cell in reversed(tuple(self._top.values())):
-                await self._stop_cell(cell)
-        except asyncio.CancelledError:  # told again: no more waiting
-            for cell in self._top.values():
-                cell.kill()
-            raise
-        finally:
+    async def _end(self, is_hurried: bool) -> None:
+        async with self._resources:
+            cancelled: asyncio.CancelledError | None = None
             while self._tasks:
-                await asyncio.wait(self._tasks)
-            for extension in reversed(tuple(self._extensions.values())):
-                await extension.aclose()
+                try:
+                    for cell in reversed(tuple(self._top.values())):
+                        await self._stop_cell(cell, 0 if is_hurried else None)
+                    if self._tasks:
+                        await asyncio.wait(self._tasks)
+                except asyncio.CancelledError as error:  # told again: no more patience
+                    cancelled = error
+                    is_hurried = True
+                    for cell in reversed(tuple(self._top.values())):
+                        cell.kill()
+            if cancelled is not None:
+                raise cancelled
 
     # -- the top of the tree
 
@@ -131,8 +138,6 @@ class System:
             with anyio.CancelScope(shield=True):
                 await self._stop_cell(cell, 0)
             raise
-        finally:
-            self._starts.pop(cell, None)
         return cell.ref
 
     async def stop(self, ref: Ref, within: float | None = None) -> None:
@@ -148,6 +153,13 @@ class System:
         cell = self._cells.get(path)
         return None if cell is None else cell.ref
 
+    def ref(self, path: str) -> Ref:
+        """Give the ref of the actor at ``path``. Raise NoSuchActor where there is none."""
+        found = self.find(path)
+        if found is None:
+            raise NoSuchActor(path, self._cells)
+        return found
+
     def tree(self) -> tuple[TreeNode, ...]:
         """Give a frozen picture of all actors as they are now, from the top."""
         return tuple(snapshot(cell) for cell in self._top.values())
@@ -159,6 +171,7 @@ class System:
             if self._is_closing and not self._tasks:
                 raise RuntimeError("the system is closing")
             found = self._extensions[make] = make()
+            self._resources.push_async_callback(found.aclose)
         return found  # type: ignore[return-value]  # kept under what made it
 
     # -- for the runtime
@@ -193,22 +206,27 @@ class System:
     def top_level(self, message: ChildStarted | ChildExited) -> None:
         """Hear from an actor at the top."""
         cell: Cell = message.child
-        up = self._starts.get(cell)
+        starting = self._starts.pop(cell, None)
         if isinstance(message, ChildStarted):
-            if up is not None and not up.done():
-                up.set_result(None)
+            if starting is not None and not starting.done():
+                starting.set_result(None)
             return
-        cell.close(message.reason)
-        if up is not None and not up.done():
-            up.set_exception(StartFailed(cell.path, message.reason.error or str(message.reason)))
-        elif message.reason.is_abnormal and self._failure is None and not self._is_closing:
-            self._failure = (cell.path, message.reason)
+        reason = message.reason
+        was_asked = cell in self._stopping or self._is_closing
+        cell.close(reason)
+        if starting is not None:
+            if not starting.done():
+                starting.set_exception(StartFailed(cell.path, reason.error or str(reason)))
+                starting.exception()  # who waited for it may have been cancelled just now
+        elif reason.is_abnormal and self._failure is None and not was_asked:
+            self._failure = (cell.path, reason)
             self._scope.cancel()
 
     def forget(self, cell: Cell) -> None:
         """Free the path of a closed cell."""
         self._cells.pop(cell.path, None)
         self._top.pop(cell.path, None)
+        self._stopping.discard(cell)
 
     def log_failure(self, path: str, reason: ExitReason) -> None:
         """Write the one log line of an actor's failure; a traceback where nobody foresaw it."""
@@ -218,7 +236,8 @@ class System:
 
     async def _stop_cell(self, cell: Cell, within: float | None = None) -> None:
         ended = asyncio.Event()
-        cell.when_closed(ended, lambda _message: ended.set())
+        cell.add_watcher(ended, lambda _message: ended.set())
+        self._stopping.add(cell)
         cell.stop(SHUTDOWN, cell.shutdown_timeout if within is None else within)
         await ended.wait()
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from failsoft.actors.errors import describe
+
 if TYPE_CHECKING:
     from failsoft.actors.cell import Cell
 
@@ -18,7 +20,7 @@ class TreeNode(msgspec.Struct, frozen=True):
     since: when it entered the state.
     control_depth, work_depth: messages that wait in the mailbox's lanes.
     handled, failed, expired: messages so far, over all incarnations.
-    restarts: incarnations but the first.
+    restarts: incarnations but the first. is_ready: whether work is welcome.
     shows: what the actor itself says (``Actor.inspect``), and its supervisor of it.
     """
 
@@ -32,6 +34,7 @@ class TreeNode(msgspec.Struct, frozen=True):
     failed: int
     expired: int
     restarts: int
+    is_ready: bool
     shows: dict[str, Any]
     children: tuple[TreeNode, ...]
 
@@ -61,6 +64,16 @@ def snapshot(cell: Cell) -> TreeNode:
         failed=serving.failed,
         expired=serving.expired,
         restarts=max(0, cell.incarnation - 1),
-        shows=cell.actor.inspect() if cell.actor is not None else {},
+        is_ready=cell.is_ready,
+        shows=_shown(cell),
         children=tuple(snapshot(child) for child in (cell.children or {}).values()),
     )
+
+
+def _shown(cell: Cell) -> dict[str, Any]:
+    if cell.actor is None:
+        return {}
+    try:
+        return cell.actor.inspect()
+    except Exception as error:  # the picture of a tree must not depend on each of its actors
+        return {"inspect_failed": describe(error)}

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from failsoft.gpu.engine import Engine as Engine
     from failsoft.gpu.worker_host import WorkerHost as WorkerHost
     from failsoft.gpu.worker_host import WorkerHostStatistics as WorkerHostStatistics
+    from failsoft.gpu.worker_listener import WorkerGone as WorkerGone
+    from failsoft.gpu.worker_listener import WorkerListener as WorkerListener
     from failsoft.gpu.worker_log import WorkerLine as WorkerLine
-    from failsoft.gpu.worker_process import WorkerGone as WorkerGone
-    from failsoft.gpu.worker_process import WorkerListener as WorkerListener
     from failsoft.gpu.worker_process import WorkerProcess as WorkerProcess
     from failsoft.gpu.worker_spec import WorkerSpec as WorkerSpec
 
 _HOMES = {
     "Engine": "engine",
-    "WorkerGone": "worker_process",
+    "WorkerGone": "worker_listener",
     "WorkerHost": "worker_host",
     "WorkerHostStatistics": "worker_host",
     "WorkerLine": "worker_log",
-    "WorkerListener": "worker_process",
+    "WorkerListener": "worker_listener",
     "WorkerProcess": "worker_process",
     "WorkerSpec": "worker_spec",
 }

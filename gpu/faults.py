@@ -45,4 +45,4 @@ def raise_out_of_memory() -> None:
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. (injected)")
-    raise MemoryError("injected")
+    raise MemoryError("out of memory (injected)")

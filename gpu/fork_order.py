@@ -24,6 +24,7 @@ class ForkOrder:
     key: TemplateKey
     descriptors: list[int]
     attempts: int = 0
+    is_unwanted: bool = False
 
     def close(self) -> None:
         for descriptor in self.descriptors:
@@ -43,13 +44,15 @@ class TemplateHandle:
     in_hand: ForkOrder | None = None
 
     def order(self, id: int) -> ForkOrder | None:
-        """Give the order ``id``, where it is here."""
-        orders = (*self.queue, self.in_hand)
-        return next((order for order in orders if order is not None and order.id == id), None)
+        """Give the order ``id``, where it is here and wanted."""
+        for order in (*self.queue, self.in_hand):
+            if order is not None and order.id == id and not order.is_unwanted:
+                return order
+        return None
 
     def drop(self, order: ForkOrder) -> None:
-        """Forget ``order``."""
+        """Forget ``order``; one that is being forked is still waited for."""
         if order is self.in_hand:
-            self.in_hand = None
+            order.is_unwanted = True
         else:
             self.queue.remove(order)

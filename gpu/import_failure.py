@@ -13,6 +13,6 @@ def explain_import_failure(module: str, error: BaseException) -> str:
             f"The module '{module}' could not be imported ({type(error).__name__}); "
             "see the worker's log."
         )
-    if missing.partition(".")[0] in _FROM_TORCH_EXTRA:
+    if missing in _FROM_TORCH_EXTRA:
         return f"The module '{missing}' is not installed; run pip install 'failsoft[torch]'."
     return f"There is no module '{missing}'; install it, or check the name '{module}'."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -23,7 +22,8 @@ class WireLink:
     """Exchange frames with a worker, without ever waiting.
 
     on_report: called with each report. on_broken: called once, with the reason in words, when no
-    more can come.
+    more can come. has_ended: it came to an end, as it does with the process; is_cut_short: with
+    a part of a frame.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class WireLink:
         self._unsent = bytearray()
         self._is_broken = False
         self._is_closed = False
+        self.has_ended = False
+        self.is_cut_short = False
         loop.add_reader(end, self._receive)
 
     def send(self, command: Frame) -> None:
@@ -83,8 +85,9 @@ class WireLink:
         except OSError:
             data = b""
         if not data:
-            cut = ", in the middle of a frame" if self._reader.pending_bytes else ""
-            self._break(f"it closed its wire{cut}")
+            self.has_ended = True
+            self.is_cut_short = self._reader.pending_bytes > 0
+            self._break("it closed its wire")
             return False
         try:
             for report in self._reader.feed(data):
@@ -162,9 +165,3 @@ class OutputLink:
             os.close(self._descriptor)
             for line in self._lines.flush():
                 self._on_line(parse_line(line))
-
-
-def close_quietly(descriptor: int) -> None:
-    """Close ``descriptor``, whatever has become of it."""
-    with contextlib.suppress(OSError):
-        os.close(descriptor)

@@ -35,6 +35,7 @@ class Liveness:
 
     def __post_init__(self) -> None:
         self._heard = self._moved = self._checked = self.now
+        self._is_late = False
 
     @property
     def check_every(self) -> float:
@@ -77,13 +78,15 @@ class Liveness:
         """Give in words why the worker counts as hung, or None.
 
         A check that comes far too late means that this process stood still, or its machine did:
-        what the worker sent meanwhile may be unread, and it is given all its time again.
+        what the worker sent meanwhile may be unread, and it is given all its time again. Where
+        every check is late, only the time that was lost is not counted.
         """
-        is_late = now - self._checked > 2 * self.check_every
+        lost = now - self._checked - self.check_every
+        was_late, self._is_late = self._is_late, lost > self.check_every
         self._checked = now
-        if is_late:
-            self._heard = self._moved = now
-            return None
+        if self._is_late:
+            self._heard = min(now, self._heard + lost) if was_late else now
+            self._moved = min(now, self._moved + lost) if was_late else now
         if not self.is_ready:
             if now - self._moved > self.limits.load_hang_limit:
                 return f"its load has not moved for {self.limits.load_hang_limit:g} s"

@@ -1,12 +1,11 @@
 """The reaper: the parent of every template and worker process, so that none outlives the service.
 
-Run as ``python -P -m failsoft.gpu.reaper FD [PID]``: the control socket, and the service's pid
-where the reaper is to die with it by the kernel's hand. Standard library only, one thread.
+Run as ``python -P -m failsoft.gpu.reaper FD``, its control socket. One thread.
 
     service ──control──▶ reaper ──▶ template ──fork──▶ worker
 
-It sees the end of its control socket when the service is gone, however that happened. When it
-is gone itself, the kernel kills its children.
+It sees the end of its control socket when the service is gone, however that happened, and ends
+every process. When it is gone itself, the kernel kills its children.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from failsoft.gpu.control import Message, control_pair, receive_message, send_message
 from failsoft.gpu.fork_order import ForkOrder, TemplateHandle, TemplateKey
-from failsoft.gpu.prctl import become_subreaper, set_name, tie_to_parent
+from failsoft.gpu.prctl import become_subreaper, set_name, set_parent_death_signal
 
 # The kernel may take its time with a process that is deep in a driver call.
 _LAST_WAIT = 10.0
@@ -132,15 +131,12 @@ class Reaper:
             case {"op": "ready"}:
                 template.is_ready = True
             case {"op": "forked", "pid": int(pid)} if template.in_hand is not None:
-                self._workers[pid] = template.in_hand.id
-                self._tell(
-                    {"op": "forked", "id": template.in_hand.id, "pid": pid}, tuple(descriptors)
-                )
-                template.in_hand.close()
-                template.in_hand = None
+                order, template.in_hand = template.in_hand, None
+                self._take_worker(order, pid, descriptors)
             case {"op": "not_forked", "reason": str(reason)} if template.in_hand is not None:
                 order, template.in_hand = template.in_hand, None
-                self._refuse(order, reason, "lost")
+                if not order.is_unwanted:
+                    self._refuse(order, reason, "lost")
             case {"op": "preload_failed", "reason": str(reason)}:
                 for order in self._forget(template):
                     self._refuse(order, reason, "preload")
@@ -149,6 +145,16 @@ class Reaper:
         for descriptor in descriptors:
             os.close(descriptor)
         self._hand_on(template)
+
+    def _take_worker(self, order: ForkOrder, pid: int, pidfds: list[int]) -> None:
+        """Keep a worker that was born, and tell of it; kill one that nobody wants any more."""
+        if order.is_unwanted:
+            for pidfd in pidfds:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            return
+        order.close()
+        self._workers[pid] = order.id
+        self._tell({"op": "forked", "id": order.id, "pid": pid}, tuple(pidfds))
 
     def _lose(self, template: TemplateHandle) -> None:
         """Replace a template that ended: what it had to do is tried once more with another."""
@@ -164,10 +170,10 @@ class Reaper:
             del self._templates[template.key]
         template.channel.close()
         template.is_ready = False
-        orders = [*filter(None, [template.in_hand]), *template.queue]
+        orders = [order for order in (template.in_hand, *template.queue) if order is not None]
         template.in_hand = None
         template.queue.clear()
-        return orders
+        return [order for order in orders if not order.is_unwanted]
 
     def _withdraw(self, id: int, template_is_hung: bool) -> None:
         for template in list(self._templates.values()):
@@ -176,9 +182,8 @@ class Reaper:
                 continue
             if template_is_hung:
                 os.kill(template.pid, signal.SIGKILL)
-            if order is not template.in_hand or template_is_hung:
-                template.drop(order)
-                self._refuse(order, "it was no longer wanted", "withdrawn")
+            self._refuse(order, "it was no longer wanted", "withdrawn")
+            template.drop(order)
             return
 
     # -- ends
@@ -278,8 +283,8 @@ def _children() -> list[int]:
 def main() -> None:
     """Run the reaper of the service that started this process."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    if len(sys.argv) > 2:
-        tie_to_parent(int(sys.argv[2]))
+    # One that is stopped goes on when the service is gone, and sees it.
+    set_parent_death_signal(signal.SIGCONT)
     become_subreaper()
     set_name("failsoft-reaper")
     signal.signal(signal.SIGINT, signal.SIG_IGN)

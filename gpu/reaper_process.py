@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +23,8 @@ _log = structlog.get_logger("failsoft.reaper")
 
 # The reaper does nothing that takes long: one that doesn't answer in this time is hung.
 ANSWER_LIMIT = 10.0
+# More than the reaper itself gives its children to end.
+END_LIMIT = 15.0
 
 
 class Child(Protocol):
@@ -61,11 +62,18 @@ class ReaperProcess:
         finally:
             theirs.close()
             os.close(write_end)
+        try:
+            self._pidfd = os.pidfd_open(self._popen.pid)
+        except OSError:
+            self._control.close()
+            os.close(read_end)
+            self._popen.kill()
+            self._popen.wait()
+            raise
+        loop.add_reader(self._pidfd, self._exited)
         self._output = OutputLink(loop, read_end, _log_line)
         self._control.setblocking(False)
         loop.add_reader(self._control, self._receive)
-        self._pidfd = os.pidfd_open(self._popen.pid)
-        loop.add_reader(self._pidfd, self._exited)
 
     @property
     def pid(self) -> int:
@@ -127,7 +135,7 @@ class ReaperProcess:
             # Its own last words are still heard.
             self._control.shutdown(socket.SHUT_WR)
         self._is_lost = True
-        timer = self._loop.call_later(ANSWER_LIMIT + 5, self.kill)
+        timer = self._loop.call_later(END_LIMIT, self.kill)
         try:
             await self._gone.wait()
         finally:
@@ -176,8 +184,8 @@ class ReaperProcess:
         self._output.close()
         if status != 0:
             _log.error("the reaper ended; its workers end with it", status=status)
-        for id in tuple(self._answers):
-            self._answered(id)
+        for timer in self._answers.values():
+            timer.cancel()
         children, self._children = self._children, {}
         unborn, self._unborn = self._unborn, set()
         self._gone.set()
@@ -189,16 +197,10 @@ class ReaperProcess:
 
 
 def _start(control: socket.socket, output: int) -> subprocess.Popen[bytes]:
-    """Start a reaper. Where this is the main thread, the kernel ties it to this process.
-
-    The kernel's tie is to the thread that forks: one that ends sooner would take it along.
-    """
+    """Start a reaper, in a session of its own: Ctrl-C in a terminal must not reach it."""
     number = control.fileno()
-    command = [sys.executable, "-P", "-m", "failsoft.gpu.reaper", str(number)]
-    if threading.current_thread() is threading.main_thread():
-        command.append(str(os.getpid()))
     return subprocess.Popen(
-        command,
+        [sys.executable, "-P", "-m", "failsoft.gpu.reaper", str(number)],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -30,10 +30,11 @@ class Progress(_Act, frozen=True):
 
 
 class Say(_Act, frozen=True):
-    """Answer with ``text``, a word a step, each after ``delay`` seconds."""
+    """Answer with ``text``, said ``times`` times, a word a step, each after ``delay`` seconds."""
 
     text: str
     delay: float = 0.0
+    times: int = 1
 
 
 class Echo(_Act, frozen=True):
@@ -94,17 +95,23 @@ class Die(_Act, frozen=True):
 
 
 class Garble(_Act, frozen=True):
-    """Write to the wire what is no frame: ``garbage``, an ``oversize`` length, or one ``cut``
-    short, after which the wire is closed."""
+    """Write to the wire what is no frame, and then nothing more.
+
+    how: ``garbage``, an ``oversize`` length, or one that is ``cut`` short by the wire's end.
+    """
 
     how: Literal["garbage", "oversize", "cut"]
 
 
 class Print(_Act, frozen=True):
-    """Print ``text`` on stdout as it is, ``times`` times, with no line end of its own."""
+    """Print ``text`` on stdout as it is, ``times`` times, with no line end of its own.
+
+    encoding: ``latin-1`` makes any bytes of characters up to U+00FF.
+    """
 
     text: str
     times: int = 1
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
 
 
 class Log(_Act, frozen=True):

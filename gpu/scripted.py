@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import struct
 import threading
 import time
@@ -119,8 +120,8 @@ class ScriptedEngine:
         fitting = (rule.play for rule in self._script.rules if rule.words in prompt)
         for act in self._flat(next(fitting, self._script.otherwise)):
             match act:
-                case Say(text, delay):
-                    yield from ((delay, word) for word in _words(text))
+                case Say(text, delay, times):
+                    yield from ((delay, word) for word in _words(text * times))
                 case Echo(delay):
                     yield from ((delay, word) for word in _words(prompt))
                 case Pause(delay, steps):
@@ -155,8 +156,8 @@ class ScriptedEngine:
                 signal.pause()
             case Garble(how):
                 _garble(how)
-            case Print(text, times):
-                os.write(1, (text * times).encode("utf-8", errors="surrogateescape"))
+            case Print(text, times, encoding):
+                _write_all(1, (text * times).encode(encoding))
             case Log(event, level, fields):
                 getattr(_log, level)(event, **fields)
             case Grow(mib):
@@ -176,6 +177,12 @@ def _error(kind: str, message: str) -> Exception:
     return type(error)(message)
 
 
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
 def _garble(how: str) -> None:
     match how:
         case "garbage":
@@ -184,7 +191,8 @@ def _garble(how: str) -> None:
             os.write(_WIRE, struct.pack(">I", MAX_FRAME_BYTES + 1))
         case _:
             os.write(_WIRE, struct.pack(">I", 100) + b"half")
-            os.close(_WIRE)
+            with socket.socket(fileno=os.dup(_WIRE)) as wire:
+                wire.shutdown(socket.SHUT_WR)
     # What comes after it on the wire must not be read as the rest of a frame.
     threading.Event().wait()
 

@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from socket import socket
 from typing import Any
 
+import msgspec
 import structlog
 
 from failsoft.gpu.answering import Answering
@@ -35,6 +36,9 @@ from failsoft.messages.frames import (
 )
 
 _log = structlog.get_logger("failsoft.worker")
+# Python's own 5 ms are long to wait for a thread that has only a command to read.
+_SWITCH_EVERY = 0.0002
+_PARTS = ("requests", "load", "generate", "unload")
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -56,6 +60,8 @@ class Worker:
         self._is_ready = False
 
     def run(self) -> int:
+        """Load and serve; give the exit status."""
+        sys.setswitchinterval(_SWITCH_EVERY)
         threading.Thread(target=self._read, name="commands", daemon=True).start()
         load = self._load.get()
         pulse = Pulse(self._wire.send, load.heartbeat_every)
@@ -115,6 +121,7 @@ class Worker:
 def _make_engine(load: Load) -> Engine:
     """Give the engine that ``load`` names. Raises ModelLoadingFailed where there is none."""
     _set_threads(load.threads)
+    _reseed()
     module_name, _, name = load.engine.partition(":")
     try:
         made: Any = importlib.import_module(module_name)
@@ -124,21 +131,35 @@ def _make_engine(load: Load) -> Engine:
         made = getattr(made, part, None)
     if made is None:
         raise ModelLoadingFailed(f"The module '{module_name}' has no engine '{name}'.")
-    engine: Engine = made(**load.options)
+    if not all(hasattr(made, part) for part in _PARTS):
+        raise ModelLoadingFailed(f"'{load.engine}' is no engine: one has {', '.join(_PARTS)}.")
+    try:
+        engine: Engine = made(**load.options)
+    except (TypeError, msgspec.ValidationError) as error:
+        said = f"The engine '{load.engine}' could not be made, its options do not fit: {error}"
+        raise ModelLoadingFailed(said) from error
     return engine
 
 
 def _set_threads(threads: int | None) -> None:
     """Have torch compute with ``threads`` threads, now or when it is imported."""
+    if threads is None:
+        return
+    for name in _THREAD_COUNTS:
+        os.environ[name] = str(threads)
     torch: Any = sys.modules.get("torch")
-    if threads is not None:
-        for name in _THREAD_COUNTS:
-            os.environ[name] = str(threads)
-        if torch is not None:
-            torch.set_num_threads(threads)
     if torch is not None:
-        # Forks of one template would all draw the same.
+        torch.set_num_threads(threads)
+
+
+def _reseed() -> None:
+    """Draw other random numbers than the other forks of the template do."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
         torch.seed()
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
 
 
 def _unload(engine: Engine) -> None:

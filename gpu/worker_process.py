@@ -8,14 +8,13 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from typing import Protocol
 
-import msgspec
 import structlog
 
-from failsoft.gpu.links import OutputLink, WireLink, close_quietly
+from failsoft.gpu.links import OutputLink, WireLink
 from failsoft.gpu.liveness import Liveness
 from failsoft.gpu.worker_host import WorkerHost
+from failsoft.gpu.worker_listener import WorkerGone, WorkerListener, describe_status
 from failsoft.gpu.worker_log import WorkerLine
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.messages.errors import ModelLoadingFailed
@@ -42,37 +41,7 @@ _log = structlog.get_logger("failsoft.worker")
 _STATUS_LIMIT = 2.0
 # A process whose wire has closed is about to be gone, or must be made so.
 _WIRELESS_LIMIT = 1.0
-
-
-class WorkerGone(msgspec.Struct, frozen=True):
-    """Tell how a worker process ended.
-
-    pid: None where none was ever made. exit_status: as in ``subprocess``, negative for a signal;
-    None where nobody could tell. was_hung: it was killed because it didn't move. was_asked:
-    ``stop()`` or the closing of the host was the reason.
-    """
-
-    pid: int | None
-    reason: str
-    exit_status: int | None
-    was_hung: bool
-    was_asked: bool
-
-
-class WorkerListener(Protocol):
-    """Be told what a worker says and does. Calls come on the event loop, and must not block."""
-
-    def on_report(self, report: Report) -> None:
-        """Take in a report."""
-        ...
-
-    def on_line(self, line: WorkerLine) -> None:
-        """Take in a line of its log or of what it printed."""
-        ...
-
-    def on_gone(self, gone: WorkerGone) -> None:
-        """Learn that the process has ended, and its memory is free: once, and last of all."""
-        ...
+_ASKED = "it was asked to stop"
 
 
 class WorkerProcess:
@@ -84,6 +53,8 @@ class WorkerProcess:
         self._listener = listener
         self._state = "new"
         self._birth: int | None = None
+        self._wire: WireLink | None = None
+        self._output: OutputLink | None = None
         self._pid: int | None = None
         self._pidfd: int | None = None
         self._reason: str | None = None
@@ -92,6 +63,7 @@ class WorkerProcess:
         self._is_orphan = False
         self._is_killed = False
         self._was_hung = False
+        self._is_stopping = False
         self._was_asked = False
         self._running: set[int] = set()
         self._timers: list[asyncio.TimerHandle] = []
@@ -119,36 +91,40 @@ class WorkerProcess:
         self._state = "starting"
         self._loop = asyncio.get_running_loop()
         self._liveness = Liveness(self._spec, self._loop.time())
-        ours, theirs = socket.socketpair()
-        read_end, write_end = os.pipe()
-        self._wire = WireLink(self._loop, ours, self._on_report, self._on_wire_broken)
-        self._output = OutputLink(self._loop, read_end, self._on_line)
         self._check_later()
         try:
-            spec = self._spec
-            self._wire.send(
-                Load(
+            await self._ask()
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+            self._loop.call_soon(self._finish, f"no process could be made: {said}")
+
+    async def _ask(self) -> None:
+        spec = self._spec
+        ours, theirs = socket.socketpair()
+        self._wire = WireLink(self._loop, ours, self._on_report, self._on_wire_broken)
+        with theirs:
+            read_end, write_end = os.pipe()
+            self._output = OutputLink(self._loop, read_end, self._on_line)
+            try:
+                load = Load(
                     spec.engine,
                     spec.options,
                     spec.threads,
                     spec.heartbeat_every,
                     spec.fault_hooks,
                 )
-            )
-            self._birth = await self._host.fork(spec.preload, (theirs.fileno(), write_end), self)
-        except (OSError, ValueError) as error:
-            said = getattr(error, "strerror", None) or str(error)
-            self._loop.call_soon(self._finish, f"no process could be made: {said}")
-        finally:
-            theirs.close()
-            os.close(write_end)
+                self._wire.send(load)
+                ends = (theirs.fileno(), write_end)
+                self._birth = await self._host.fork(spec.preload, ends, self)
+            finally:
+                os.close(write_end)
 
     def send(self, command: Command) -> None:
         """Send ``command``; never wait. No-op where the process is not there.
 
         Raises WireError where it is over the wire's bound.
         """
-        if self._state == "new" or self._gone.is_set():
+        if self._wire is None or self._gone.is_set():
             return
         self._wire.send(command)
         if isinstance(command, Run):
@@ -179,16 +155,20 @@ class WorkerProcess:
             self._gone.set()
         if self._gone.is_set():
             return
-        if not self._was_asked:
-            self._was_asked = True
-            if self._pidfd is None:
-                self.kill("it was asked to stop")
-            else:
-                self._state = "stopping"
-                self._reason = self._reason or "it was asked to stop"
-                self._wire.send(Stop())
-                self._later(self._spec.stop_grace, lambda: self.kill("it was asked to stop"))
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._was_asked = self._reason is None
+            self._ask_to_end()
         await self._gone.wait()
+
+    def _ask_to_end(self) -> None:
+        if self._pidfd is None:
+            self.kill(_ASKED)
+            return
+        self._state = "stopping"
+        self._reason = self._reason or _ASKED
+        self.send(Stop())
+        self._later(self._spec.stop_grace, lambda: self.kill(_ASKED))
 
     # -- what the worker says
 
@@ -233,7 +213,7 @@ class WorkerProcess:
             _log.exception("a worker's log line could not be handled", pid=self._pid)
 
     def _on_wire_broken(self, reason: str) -> None:
-        if reason.startswith("it closed"):
+        if self._wire is not None and self._wire.has_ended:
             self._later(_WIRELESS_LIMIT, lambda: self.kill(reason))
         else:
             self.kill(reason)
@@ -283,30 +263,40 @@ class WorkerProcess:
         if self._host.is_closed:
             self._was_asked = True
             self._reason = self._reason or "its host was closed"
-        if self._pid is not None:
+        self._close()
+        self._state = "gone"
+        self._gone.set()
+        self._listener.on_gone(
+            WorkerGone(
+                pid=self._pid,
+                reason=self._reason or reason or self._describe_end(),
+                exit_status=self._status,
+                was_hung=self._was_hung,
+                was_asked=self._was_asked,
+            )
+        )
+
+    def _close(self) -> None:
+        """Take in what the process said last, and close all that stood for it."""
+        if self._wire is not None:
             self._wire.drain()
-        self._output.close()
-        self._wire.close()
+        if self._output is not None:
+            self._output.close()
+        if self._wire is not None:
+            self._wire.close()
         if self._pidfd is not None:
             self._loop.remove_reader(self._pidfd)
-            close_quietly(self._pidfd)
+            os.close(self._pidfd)
             self._pidfd = None
         for timer in (self._check_timer, *self._timers):
             timer.cancel()
         self._timers.clear()
         if self._birth is not None:
             self._host.forget(self._birth)
-        self._state = "gone"
-        self._gone.set()
-        self._listener.on_gone(
-            WorkerGone(
-                pid=self._pid,
-                reason=self._reason or reason or _describe(self._status),
-                exit_status=self._status,
-                was_hung=self._was_hung,
-                was_asked=self._was_asked,
-            )
-        )
+
+    def _describe_end(self) -> str:
+        is_cut_short = self._wire is not None and self._wire.is_cut_short
+        return describe_status(self._status) + (", in the middle of a frame" * is_cut_short)
 
     # -- time
 
@@ -322,15 +312,3 @@ class WorkerProcess:
             self._was_hung = True
             self.kill(reason)
         self._check_later()
-
-
-def _describe(status: int | None) -> str:
-    """Say in words how a process ended."""
-    if status is None:
-        return "it ended with the parent of all workers"
-    if status >= 0:
-        return f"it exited with status {status}"
-    try:
-        return f"it was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"it was killed by signal {-status}"

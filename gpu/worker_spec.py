@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+_MAX_OPTIONS_BYTES = 1024 * 1024
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -50,9 +51,11 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"threads must be at least 1; it is {self.threads}")
         self._check_times()
         try:
-            _encoder.encode(self.options)
+            size = len(_encoder.encode(self.options))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ValueError(f"options must be plain data: {error}") from error
+        if size > _MAX_OPTIONS_BYTES:
+            raise ValueError(f"options must have {_MAX_OPTIONS_BYTES} bytes at most, not {size}")
 
     def _check_times(self) -> None:
         for field in ("heartbeat_every", "heartbeat_limit", "hang_limit", "load_hang_limit"):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 import msgspec
-
-# Doublings past it are over any cap, and over what a float holds.
-_MOST_DOUBLINGS = 64
 
 
 class Backoff(msgspec.Struct, frozen=True):
@@ -27,12 +25,16 @@ class Backoff(msgspec.Struct, frozen=True):
     reset_after: float | None = None
 
     def __post_init__(self) -> None:
-        if not (self.base >= 0 and self.factor >= 1 and self.cap >= 0):
-            raise ValueError("a backoff needs base >= 0 s, factor >= 1 and cap >= 0 s")
+        numbers = (self.base, self.factor, self.cap)
+        if not all(map(math.isfinite, numbers)) or min(self.base, self.cap) < 0 or self.factor < 1:
+            raise ValueError("a backoff needs base >= 0 s, factor >= 1 and cap >= 0 s, all finite")
 
     def longest(self, attempt: int) -> float:
         """Give the most seconds that the wait before restart ``attempt`` (from 1) can take."""
-        return min(self.cap, self.base * self.factor ** min(attempt - 1, _MOST_DOUBLINGS))
+        try:
+            return min(self.cap, self.base * self.factor ** (attempt - 1))
+        except OverflowError:  # over what a float holds, and so over any cap
+            return self.cap if self.base else 0.0
 
     def delay(self, attempt: int, random: Random) -> float:
         """Draw the wait before restart ``attempt`` (from 1), in seconds."""

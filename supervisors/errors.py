@@ -36,3 +36,67 @@ class StartRolledBack(ActorError):
         self.child = child
         if isinstance(cause, BaseException):
             self.__cause__ = cause
+
+
+class ChildAlreadyStarted(ActorError):
+    """Tell that there is a child by this id, and that it runs or is being started."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is started already; use it, or choose another id")
+        self.path = path
+
+
+class ChildAlreadyPresent(ActorError):
+    """Tell that there is a child by this id which is stopped: RestartChild or DeleteChild it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is there, but stopped; send RestartChild, or DeleteChild first")
+        self.path = path
+
+
+class ChildNotFound(ActorError):
+    """Tell that the supervisor has no child by this id."""
+
+    def __init__(self, path: str, id: str) -> None:
+        super().__init__(f"{path} has no child with the id {id!r}; WhichChildren tells what it has")
+        self.path = path
+        self.id = id
+
+
+class ChildRunning(ActorError):
+    """Tell that the child must be stopped for this, and isn't: TerminateChild it first."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} isn't stopped; send TerminateChild first, and wait for its answer")
+        self.path = path
+
+
+class ChildRestarting(ActorError):
+    """Tell that the child is being restarted anyway: wait, or TerminateChild it first."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is being restarted; wait for that, or send TerminateChild first")
+        self.path = path
+
+
+class TooManyChildren(ActorError):
+    """Tell that a dynamic supervisor has as many children as it may: try again later."""
+
+    def __init__(self, path: str, most: int) -> None:
+        super().__init__(
+            f"{path} has {most} children, and may have no more; terminate some, or give it a "
+            "larger `max_children`"
+        )
+        self.path = path
+        self.most = most
+
+
+class NotForDynamic(ActorError):
+    """Tell that a dynamic supervisor doesn't keep stopped children, so there is none to treat."""
+
+    def __init__(self, path: str, request: str) -> None:
+        super().__init__(
+            f"{path} is a dynamic supervisor and forgets children that are stopped; {request} is "
+            "not for it"
+        )
+        self.path = path

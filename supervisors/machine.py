@@ -9,16 +9,16 @@ strategies there is at most one plan, and a failure on the way widens it and sta
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import assert_never
+from typing import assert_never, get_args
 
 from failsoft.actors.exit import ExitReason, failed
 from failsoft.supervisors.backoff import Backoff
 from failsoft.supervisors.errors import DuplicateChild, IntensityExceeded, StartRolledBack
 from failsoft.supervisors.intensity import Intensity, RestartWindow
+from failsoft.supervisors.plan import Child, Phase, Plan, Stage
 from failsoft.supervisors.spec import ChildSpec, Strategy
 from failsoft.supervisors.steps import (
     Action,
@@ -39,53 +39,8 @@ from failsoft.supervisors.steps import (
     Wait,
 )
 
-
-class Phase(enum.Enum):
-    """Name where a child stands."""
-
-    STOPPED = "stopped"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-
-
-class Stage(enum.Enum):
-    """Name how far a plan is."""
-
-    STOPPING = "stopping"
-    WAITING = "waiting"
-    STARTING = "starting"
-
-
-@dataclass
-class Child:
-    """Know a child's phase and its history.
-
-    failures: in a row, without a while of health between them. cooled: how often in a row it
-    was left alone. until: when its present wait ends.
-    """
-
-    spec: ChildSpec
-    phase: Phase = Phase.STOPPED
-    failures: int = 0
-    cooled: int = 0
-    restarts: int = 0
-    up_since: float = 0.0
-    until: float | None = None
-
-
-@dataclass
-class Plan:
-    """Know what is to be stopped and started again, in start order."""
-
-    ids: list[str]
-    stage: Stage
-    delay: float = 0.0
-    is_first: bool = False
-    cause: tuple[str, ExitReason] | None = None
-
-
-_ALL = "*"  # no child's id: ``ChildSpec`` may have it, but plans of all are never beside others
+_LONGEST_COOL_DOWN = 600.0
+_MOST_DOUBLINGS = 32  # of a cool-down; past any sensible bound
 
 
 @dataclass
@@ -106,11 +61,14 @@ class Machine:
     cool_down: float | None = None
     children: dict[str, Child] = field(default_factory=dict)
     ending: ExitReason | None = None
-    _plans: dict[str, Plan] = field(default_factory=dict)
-    _windows: dict[str, RestartWindow] = field(default_factory=dict)
+    _plans: list[Plan] = field(default_factory=list)
+    _plans_made: int = 0
+    _windows: dict[str | None, RestartWindow] = field(default_factory=dict)
     _actions: list[Action] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.strategy not in get_args(Strategy):
+            raise ValueError(f"the strategy must be one of {get_args(Strategy)}: {self.strategy!r}")
         if self.cool_down is not None and self.strategy != "one_for_one":
             raise ValueError("cool_down goes with the strategy one_for_one alone")
         for spec in self.specs:
@@ -122,14 +80,15 @@ class Machine:
         """Take in what happened; give what to do about it, in order."""
         match event:
             case Begin():
-                self._plans[_ALL] = Plan(list(self.children), Stage.STARTING, is_first=True)
-                self._advance(_ALL, now)
+                plan = self._add_plan(list(self.children.values()), Stage.STARTING)
+                plan.is_first = True
+                self._advance(plan, now)
             case Started(id):
                 self._started(id, now)
             case Exited(id, reason):
                 self._exited(id, reason, now)
-            case Due(plan):
-                self._due(plan, now)
+            case Due(number):
+                self._due(number, now)
             case Shutdown(reason):
                 self._shut_down(reason, now)
             case _:
@@ -137,40 +96,60 @@ class Machine:
         actions, self._actions = self._actions, []
         return actions
 
+    # -- what happened
+
     def _started(self, id: str, now: float) -> None:
         child = self.children.get(id)
         if child is None or child.phase is not Phase.STARTING:
             return
         child.phase = Phase.RUNNING
         child.up_since = now
-        key = self._plan_of(id)
-        if key is not None and not self._plans[key].is_first:
-            child.restarts += 1
+        child.starts += 1
+        if child.starts > 1:
             self._actions.append(Restarted(id))
-        self._advance_if(key, now)
+        plan = self._plan_of(child)
+        if plan is not None:
+            self._advance(plan, now)
 
     def _exited(self, id: str, reason: ExitReason, now: float) -> None:
         child = self.children.get(id)
-        if child is None:
+        if child is None or child.phase is Phase.STOPPED:
             return
         before, child.phase = child.phase, Phase.STOPPED
-        key = self._plan_of(id)
-        plan = self._plans.get(key) if key is not None else None
-        if self.ending is not None or (plan is not None and plan.stage is Stage.STOPPING):
+        plan = self._plan_of(child)
+        if plan is not None and plan.stage is Stage.STOPPING:
             if child.spec.restart == "temporary" and self.ending is None:
-                self._forget(child, reason)
-            self._advance_if(key, now)
+                self._forget(child, reason, plan)
+            self._advance(plan, now)
         elif plan is not None and plan.is_first and before is Phase.STARTING:
             cause = StartRolledBack(self.path, id, reason.error or str(reason))
             self._shut_down(failed(cause), now)
-        elif not _is_restarted(child.spec, reason):
-            self._forget(child, reason)
-            if plan is not None:
-                plan.ids.remove(id)
-            self._advance_if(key, now)
-        else:
+        elif _is_restarted(child.spec, reason):
             was_up_for = now - child.up_since if before is Phase.RUNNING else 0.0
             self._restart(child, reason, was_up_for, now)
+        else:
+            self._forget(child, reason, plan)
+            if plan is not None:
+                self._advance(plan, now)
+
+    def _due(self, number: int, now: float) -> None:
+        for plan in self._plans:
+            if plan.number == number and plan.stage is Stage.WAITING:
+                plan.stage = Stage.STARTING
+                for child in plan.children:
+                    child.until = None
+                self._advance(plan, now)
+                return
+
+    def _shut_down(self, reason: ExitReason, now: float) -> None:
+        if self.ending is not None:
+            return
+        self.ending = reason
+        for plan in tuple(self._plans):
+            self._call_off(plan)
+        self._advance(self._add_plan(list(self.children.values()), Stage.STOPPING), now)
+
+    # -- restarts
 
     def _restart(self, child: Child, reason: ExitReason, was_up_for: float, now: float) -> None:
         id, backoff = child.spec.id, child.spec.backoff or self.backoff
@@ -184,127 +163,112 @@ class Machine:
                 self._shut_down(failed(IntensityExceeded(self.path, id, reason)), now)
                 return
             window.clear()
-            delay = min(self.cool_down * 2**child.cooled, max(self.cool_down, _LONGEST_COOL_DOWN))
+            doubled = self.cool_down * 2 ** min(child.cooled, _MOST_DOUBLINGS)
+            delay = min(doubled, max(self.cool_down, _LONGEST_COOL_DOWN))
             child.cooled += 1
             self._actions.append(CooledDown(id, delay, reason))
         self._plan_restart(child, delay, reason, now)
 
     def _plan_restart(self, child: Child, delay: float, reason: ExitReason, now: float) -> None:
-        id = child.spec.id
-        key, ids = self._group_of(id)
-        earlier = self._plans.get(key)
+        """Have the child's group restarted; a plan that it was part of, or widens, is replaced."""
+        if self.strategy == "one_for_one":
+            earlier = self._plan_of(child)
+        else:
+            earlier = self._plans[0] if self._plans else None
+        group = self._group_of(child, earlier)
         is_first = False
-        if earlier is not None:
-            self._actions.append(CalledOff(key))
-            ids = [other for other in self.children if other in ids or other in earlier.ids]
-            delay = max(delay, self._wait_left(earlier, now))
+        if earlier is not None and earlier.is_first and self.strategy == "one_for_one":
+            earlier.children.remove(child)  # it has been up once: the first start goes on
+            self._advance(earlier, now)
+        elif earlier is not None:
+            delay = max(delay, earlier.wait_left(now))
             is_first = earlier.is_first
-        elif (first := self._plan_of(id)) is not None:
-            self._plans[first].ids.remove(id)  # it has been up once: the first start goes on
-            self._advance(first, now)
-        self._plans[key] = Plan(ids, Stage.STOPPING, delay, is_first, cause=(id, reason))
-        self._advance(key, now)
+            self._call_off(earlier)
+        plan = self._add_plan(group, Stage.STOPPING)
+        plan.delay, plan.is_first, plan.cause = delay, is_first, (child, reason)
+        self._advance(plan, now)
 
-    def _due(self, key: str, now: float) -> None:
-        plan = self._plans.get(key)
-        if plan is None or plan.stage is not Stage.WAITING:
-            return
-        plan.stage = Stage.STARTING
-        for id in plan.ids:
-            self.children[id].until = None
-        self._advance(key, now)
+    def _group_of(self, child: Child, earlier: Plan | None) -> list[Child]:
+        """Give who is restarted with ``child``; what an earlier plan had yet to do is not lost."""
+        children = list(self.children.values())
+        match self.strategy:
+            case "one_for_one":
+                return [child]
+            case "one_for_all":
+                return children
+            case "rest_for_one":
+                due = [child, *(earlier.unfinished if earlier is not None else ())]
+                return children[min(children.index(each) for each in due) :]
+            case _:
+                assert_never(self.strategy)
 
-    def _shut_down(self, reason: ExitReason, now: float) -> None:
-        if self.ending is not None:
-            return
-        self.ending = reason
-        self._actions += [CalledOff(key) for key in self._plans]
-        self._plans = {_ALL: Plan(list(self.children), Stage.STOPPING)}
-        self._advance(_ALL, now)
-
-    def _advance_if(self, key: str | None, now: float) -> None:
-        if key is not None and key in self._plans:
-            self._advance(key, now)
-
-    def _advance(self, key: str, now: float) -> None:
-        """Do what the plan's stage allows now."""
-        plan = self._plans[key]
-        plan.ids = [id for id in plan.ids if id in self.children]
-        if plan.stage is Stage.STOPPING and not self._stop_next(plan):
-            if self.ending is not None:
-                self._actions.append(End(self.ending))
-                return
-            self._wait(key, plan, now)
-        if plan.stage is Stage.STARTING and not self._start_next(plan):
-            del self._plans[key]
-            if plan.is_first:
-                self._actions.append(Up())
-
-    def _stop_next(self, plan: Plan) -> bool:
-        """See to the last child that is not down yet; False where all are."""
-        for id in reversed(plan.ids):
-            child = self.children[id]
-            if child.phase in (Phase.STARTING, Phase.RUNNING):
-                child.phase = Phase.STOPPING
-                self._actions.append(Halt(id))
-            if child.phase is Phase.STOPPING:
-                return True
-        return False
-
-    def _wait(self, key: str, plan: Plan, now: float) -> None:
-        assert plan.cause is not None
-        plan.stage = Stage.WAITING
-        failed_id, reason = plan.cause
-        for id in plan.ids:
-            self.children[id].until = now + plan.delay
-        attempt = self.children[failed_id].failures if failed_id in self.children else 0
-        self._actions.append(Wait(key, plan.delay, failed_id, attempt, reason))
-
-    def _start_next(self, plan: Plan) -> bool:
-        """See to the first child that is not up yet; False where all are."""
-        for id in plan.ids:
-            child = self.children[id]
-            if child.phase is Phase.STOPPED:
-                child.phase = Phase.STARTING
-                self._actions.append(Start(id))
-            if child.phase is Phase.STARTING:
-                return True
-        return False
-
-    def _forget(self, child: Child, reason: ExitReason) -> None:
+    def _forget(self, child: Child, reason: ExitReason, plan: Plan | None) -> None:
+        if plan is not None:
+            plan.children.remove(child)
         if child.spec.restart == "temporary":
             del self.children[child.spec.id]
         self._actions.append(Forget(child.spec.id, reason))
 
-    def _group_of(self, id: str) -> tuple[str, list[str]]:
-        ids = list(self.children)
-        match self.strategy:
-            case "one_for_one":
-                return id, [id]
-            case "one_for_all":
-                return _ALL, ids
-            case "rest_for_one":
-                return _ALL, ids[ids.index(id) :]
-            case _:
-                assert_never(self.strategy)
+    # -- plans
 
-    def _plan_of(self, id: str) -> str | None:
-        return next((key for key, plan in self._plans.items() if id in plan.ids), None)
+    def _add_plan(self, children: list[Child], stage: Stage) -> Plan:
+        self._plans_made += 1
+        plan = Plan(self._plans_made, children, stage)
+        self._plans.append(plan)
+        return plan
 
-    def _wait_left(self, plan: Plan, now: float) -> float:
-        untils = [self.children[id].until for id in plan.ids if id in self.children]
-        return max((until - now for until in untils if until is not None), default=0.0)
+    def _call_off(self, plan: Plan) -> None:
+        self._plans.remove(plan)
+        self._actions.append(CalledOff(plan.number))
+
+    def _plan_of(self, child: Child) -> Plan | None:
+        return next((plan for plan in self._plans if child in plan.children), None)
+
+    def _advance(self, plan: Plan, now: float) -> None:
+        """Do what the plan's stage allows now."""
+        if plan.stage is Stage.STOPPING and not self._stop_next(plan):
+            if self.ending is not None:
+                self._actions.append(End(self.ending))
+                return
+            self._wait(plan, now)
+        if plan.stage is Stage.STARTING and not self._start_next(plan):
+            self._plans.remove(plan)
+            if plan.is_first:
+                self._actions.append(Up())
+
+    def _stop_next(self, plan: Plan) -> bool:
+        """See that the next child is being stopped; False where all are down."""
+        child = plan.next_to_stop()
+        if child is not None and child.phase is not Phase.STOPPING:
+            child.phase = Phase.STOPPING
+            self._actions.append(Halt(child.spec.id))
+        return child is not None
+
+    def _wait(self, plan: Plan, now: float) -> None:
+        assert plan.cause is not None
+        plan.stage = Stage.WAITING
+        for child in plan.children:
+            child.until = now + plan.delay
+        failing, reason = plan.cause
+        self._actions.append(
+            Wait(plan.number, plan.delay, failing.spec.id, failing.failures, reason)
+        )
+
+    def _start_next(self, plan: Plan) -> bool:
+        """See that the next child is being started; False where all are up."""
+        child = plan.next_to_start()
+        if child is not None and child.phase is Phase.STOPPED:
+            child.phase = Phase.STARTING
+            self._actions.append(Start(child.spec.id))
+        return child is not None
 
     def _window_of(self, id: str) -> RestartWindow:
         # One window for the whole supervisor, as in OTP; but where a child is left alone for
         # failing too often, its failures must not count against its siblings.
-        key = _ALL if self.cool_down is None else id
+        key = None if self.cool_down is None else id
         if key not in self._windows:
             self._windows[key] = RestartWindow(self.intensity)
         return self._windows[key]
-
-
-_LONGEST_COOL_DOWN = 600.0
 
 
 def _is_restarted(spec: ChildSpec, reason: ExitReason) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+
+from failsoft.actors.errors import ActorError
 from failsoft.actors.exit import ExitReason
+from failsoft.supervisors.spec import ChildSpec
 
 # -- events
 
@@ -28,7 +31,7 @@ class Exited(msgspec.Struct, frozen=True):
 class Due(msgspec.Struct, frozen=True):
     """A plan's wait is over."""
 
-    plan: str
+    plan: int
 
 
 class Shutdown(msgspec.Struct, frozen=True):
@@ -37,7 +40,39 @@ class Shutdown(msgspec.Struct, frozen=True):
     reason: ExitReason
 
 
-SupervisorInput = Begin | Started | Exited | Due | Shutdown
+# -- orders: a ``call`` is a number for whoever waits for the answer
+
+
+class AddChild(msgspec.Struct, frozen=True):
+    """Take in a new child and start it; answered once it is up."""
+
+    call: int
+    spec: ChildSpec
+
+
+class StopChild(msgspec.Struct, frozen=True):
+    """Stop a child and don't restart it; answered once it is down."""
+
+    call: int
+    id: str
+
+
+class StartAgain(msgspec.Struct, frozen=True):
+    """Start a child that is stopped; answered once it is up."""
+
+    call: int
+    id: str
+
+
+class DropChild(msgspec.Struct, frozen=True):
+    """Drop the description of a child that is stopped."""
+
+    call: int
+    id: str
+
+
+Order = AddChild | StopChild | StartAgain | DropChild
+SupervisorInput = Begin | Started | Exited | Due | Shutdown | Order
 
 
 # -- actions
@@ -63,9 +98,9 @@ class Forget(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Send ``Due`` for the plan in ``delay`` seconds; a later Wait replaces an earlier one."""
+    """Send ``Due`` for the plan in ``delay`` seconds, because of ``child``'s end."""
 
-    plan: str
+    plan: int
     delay: float
     child: str
     attempt: int
@@ -75,7 +110,7 @@ class Wait(msgspec.Struct, frozen=True):
 class CalledOff(msgspec.Struct, frozen=True):
     """The plan's ``Due`` isn't wanted any more."""
 
-    plan: str
+    plan: int
 
 
 class Restarted(msgspec.Struct, frozen=True):
@@ -96,10 +131,43 @@ class Up(msgspec.Struct, frozen=True):
     """The first start is complete."""
 
 
+class Completed(msgspec.Struct, frozen=True):
+    """The end of a significant child ends the supervisor."""
+
+    id: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Tell the caller that what it ordered for the child is done."""
+
+    call: int
+    id: str
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    """Tell the caller that what it ordered isn't done, and why."""
+
+    call: int
+    error: ActorError
+
+
 class End(msgspec.Struct, frozen=True):
     """All children are down: the supervisor ends."""
 
     reason: ExitReason
 
 
-Action = Start | Halt | Forget | Wait | CalledOff | Restarted | CooledDown | Up | End
+Action = (
+    Start
+    | Halt
+    | Forget
+    | Wait
+    | CalledOff
+    | Restarted
+    | CooledDown
+    | Up
+    | Completed
+    | Answer
+    | Refuse
+    | End
+)

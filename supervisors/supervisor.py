@@ -8,8 +8,7 @@ from typing import Any, ClassVar, assert_never
 
 from failsoft.actors import SHUTDOWN, Actor, ExitReason, Ref, Timer, handles
 from failsoft.actors.cell import Cell
-from failsoft.actors.signals import ChildExited, ChildStarted
-from failsoft.messages import Control
+from failsoft.actors.signals import ChildExited, ChildStarted, Signal
 from failsoft.messages.events import (
     ChildCooledDown,
     ChildRestarted,
@@ -44,10 +43,10 @@ _INTENSITY = Intensity()
 _BACKOFF = Backoff()
 
 
-class PlanDue(Control, frozen=True):
+class PlanDue(Signal, frozen=True):
     """Remind a supervisor that a wait is over."""
 
-    plan: str
+    plan: int
 
 
 class Supervisor(Actor):
@@ -75,7 +74,7 @@ class Supervisor(Actor):
         self._make_machine: Callable[..., Machine] = functools.partial(
             Machine, children, strategy, intensity, backoff, cool_down=cool_down
         )
-        self._timers: dict[str, Timer] = {}
+        self._timers: dict[int, Timer] = {}
 
     async def on_start(self) -> None:
         self.machine = self._make_machine(random=self.context.random, path=self.context.path)
@@ -158,7 +157,6 @@ class Supervisor(Actor):
         cell.stop(SHUTDOWN, cell.shutdown_timeout if shutdown is None else shutdown)
 
     def _wait(self, action: Wait) -> None:
-        self._call_off(action.plan)
         if action.child in self._cells:
             self._publish(
                 RestartScheduled,
@@ -169,7 +167,7 @@ class Supervisor(Actor):
             )
         self._timers[action.plan] = self.context.send_after(action.delay, PlanDue(action.plan))
 
-    def _call_off(self, plan: str) -> None:
+    def _call_off(self, plan: int) -> None:
         timer = self._timers.pop(plan, None)
         if timer is not None:
             timer.cancel()

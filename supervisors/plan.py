@@ -1,0 +1,80 @@
+"""Plans: sets of children that are stopped, left alone for a while, and started again."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from failsoft.actors.exit import ExitReason
+from failsoft.supervisors.spec import ChildSpec
+
+
+class Phase(enum.Enum):
+    """Name where a child stands."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+class Stage(enum.Enum):
+    """Name how far a plan is."""
+
+    STOPPING = "stopping"
+    WAITING = "waiting"
+    STARTING = "starting"
+
+
+@dataclass(eq=False)
+class Child:
+    """Know a child's phase and its history.
+
+    starts: how often it came up. failures: in a row, without a while of health between them.
+    cooled: how often in a row it was left alone. until: when its present wait ends.
+    """
+
+    spec: ChildSpec
+    phase: Phase = Phase.STOPPED
+    starts: int = 0
+    failures: int = 0
+    cooled: int = 0
+    up_since: float = 0.0
+    until: float | None = None
+
+
+@dataclass(eq=False)
+class Plan:
+    """Know what is to be stopped and started again: ``children``, in start order.
+
+    number: no other plan of the supervisor ever has it. delay: seconds between the last stop
+    and the first start. is_first: it is the supervisor's own start. cause: the child whose end
+    is the reason for the plan, and how it ended.
+    """
+
+    number: int
+    children: list[Child]
+    stage: Stage
+    delay: float = 0.0
+    is_first: bool = False
+    cause: tuple[Child, ExitReason] | None = None
+
+    @property
+    def unfinished(self) -> list[Child]:
+        """Give the children that the plan has yet to bring up."""
+        if self.stage is not Stage.STARTING:
+            return self.children
+        return [child for child in self.children if child.phase is not Phase.RUNNING]
+
+    def wait_left(self, now: float) -> float:
+        """Give the seconds that its wait has yet to last."""
+        untils = [child.until for child in self.children if child.until is not None]
+        return max((until - now for until in untils), default=0.0)
+
+    def next_to_stop(self) -> Child | None:
+        """Give the last child that isn't down yet; the ones before it wait for that."""
+        return next((c for c in reversed(self.children) if c.phase is not Phase.STOPPED), None)
+
+    def next_to_start(self) -> Child | None:
+        """Give the first child that isn't up yet; the ones after it wait for that."""
+        return next((c for c in self.children if c.phase is not Phase.RUNNING), None)

@@ -1,0 +1,36 @@
+"""Fixtures for tests with worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from failsoft.gpu import WorkerHost
+
+from .launched import Gate, Launcher, open_descriptors
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[WorkerHost]:
+    """Give a host of worker processes. Whatever a test does to it, no descriptor is left open."""
+    before = open_descriptors()
+    host = WorkerHost()
+    yield host
+    await host.aclose()
+    assert open_descriptors() == before
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """Give a gate, still closed."""
+    gate = Gate(tmp_path / "gate")
+    yield gate
+    gate.close()
+
+
+@pytest.fixture
+def launch(host: WorkerHost) -> Launcher:
+    """Give what starts workers on ``host``."""
+    return Launcher(host)

@@ -1,0 +1,96 @@
+"""The real engine in a real worker process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from failsoft.gpu import WorkerHost, text_worker
+from failsoft.messages import ChatMessage, GenerateText
+from failsoft.messages.frames import Cancel, Inject, LoadFailed, Loading
+
+from .launched import Launched, Launcher
+
+pytestmark = pytest.mark.anyio
+
+EMOJI = GenerateText(
+    (ChatMessage("user", "Say hello, with three emoji."),), max_tokens=12, temperature=0
+)
+LONG = GenerateText("Once upon a time", max_tokens=2_000, temperature=0)
+
+
+@pytest.fixture(scope="module")
+async def worker(smollm2: Path) -> AsyncIterator[Launched]:
+    """Give a worker with a language model, which the tests share."""
+    host = WorkerHost()
+    spec = text_worker(smollm2, threads=1, device="cpu", context_length=128, fault_hooks=True)
+    yield await Launcher(host).ready(spec)
+    await host.aclose()
+
+
+async def test_a_real_model_is_loaded_and_known(worker: Launched) -> None:
+    """Progress in bytes up to the whole, then what was loaded."""
+    told = [report for report in worker.reports if isinstance(report, Loading)]
+    assert told[-1].done == told[-1].total > 50_000_000
+    assert (await worker.ready()).info["context_length"] == 128
+    hello = await worker.hello()
+    assert {"torch", "transformers"} <= set(hello.versions)
+
+
+async def test_chunks_are_the_answer_in_whole_characters(worker: Launched) -> None:
+    """WK-14 Streamed and whole are the same text; no character is split."""
+    streamed, whole = worker.run(EMOJI), worker.run(EMOJI, stream=False)
+    reply = await worker.reply_of(whole)
+    assert worker.text_of(streamed) == reply.text
+    assert any(ord(character) > 0xFFFF for character in reply.text)
+    assert "\N{REPLACEMENT CHARACTER}" not in reply.text
+    last = worker.chunks_of(streamed)[-1]
+    assert (last.finish_reason, last.usage) == (reply.finish_reason, reply.usage)
+
+
+async def test_too_long_a_prompt_is_refused_with_both_lengths(worker: Launched) -> None:
+    """WK-15 Before the device is touched: no step is made."""
+    request = GenerateText("word " * 300, max_tokens=5)
+    error = (await worker.failure_of(worker.run(request))).error
+    assert error.kind == "context_length_exceeded"
+    assert error.details["input_length"] >= 300
+    assert error.details["max_length"] == 127
+
+
+async def test_cancel_stops_a_real_answer(worker: Launched) -> None:
+    """WK-11 The next request is answered, its text what it is alone."""
+    alone = await worker.reply_of(worker.run(EMOJI, stream=False))
+    long, after = worker.run(LONG), worker.run(EMOJI, stream=False)
+    await worker.first_chunk_of(long)
+    worker.process.send(Cancel(long))
+    assert (await worker.failure_of(long)).error.kind == "cancelled"
+    assert (await worker.reply_of(after)).text == alone.text
+
+
+async def test_a_deadline_stops_a_real_answer(worker: Launched) -> None:
+    """WK-12 With the time that passed and the tokens made."""
+    id = worker.run(LONG, deadline=time.monotonic() + 0.5)
+    error = (await worker.failure_of(id)).error
+    assert error.kind == "inference_timeout"
+    assert 0 <= error.details["tokens"] < 128
+
+
+async def test_torchs_own_out_of_memory_error_is_known(worker: Launched) -> None:
+    """WK-08 The injected fault is torch's exception, and goes the way of a real one."""
+    worker.process.send(Inject("oom", after_steps=1))
+    failed = await worker.failure_of(worker.run(EMOJI))
+    assert (failed.error.kind, failed.sticky) == ("out_of_memory", False)
+    assert failed.error.details["memory_used_mb"] > 100
+    assert (await worker.reply_of(worker.run(EMOJI, stream=False))).text
+
+
+async def test_a_missing_model_is_a_failed_load(launch: Launcher, tmp_path: Path) -> None:
+    """WK-07 The cause is named, the path isn't."""
+    worker = await launch(text_worker(tmp_path / "no-such-model", device="cpu"))
+    failed = await worker.report(LoadFailed)
+    assert "no-such-model" in failed.error.message
+    assert str(tmp_path) not in failed.error.message
+    assert not (await worker.ended()).was_asked

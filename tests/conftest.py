@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from failsoft.service.smollm2 import ensure_smollm2
@@ -17,7 +19,8 @@ from failsoft.service.smollm2 import ensure_smollm2
 settings.register_profile(
     "failsoft", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.load_profile("failsoft")
+settings.register_profile("deep", settings.get_profile("failsoft"), max_examples=10_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "failsoft"))
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +58,17 @@ async def clean_loop() -> AsyncIterator[None]:
     assert reported == []
     left = [task for task in asyncio.all_tasks() if "TestRunner" not in repr(task.get_coro())]
     assert left == []
+
+
+@pytest.fixture
+def plain_logs() -> Iterator[None]:
+    """Log without colours and pictures of tracebacks, which take longer than most tests do."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ]
+    )
+    yield
+    structlog.reset_defaults()

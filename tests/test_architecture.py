@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LINKS = ROOT / "src" / "failsoft"
-FOLDERS = ("actors", "gpu", "messages", "service", "supervisors", "telemetry")
+FOLDERS = ("actors", "gpu", "messages", "service", "supervisors", "telemetry", "testing")
 MOST_LINES = 320  # "about 300": a little room, so that nobody cuts a comment to fit
 
 
@@ -66,4 +66,6 @@ def test_no_module_is_too_long() -> None:
         for path in (ROOT / folder).rglob("*.py")
     }
     assert len(lengths) > len(FOLDERS)
-    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+    # A file of tests is a list of behaviours, read one at a time.
+    most = {name: 500 if name.startswith("tests/") else MOST_LINES for name in lengths}
+    assert {name: lines for name, lines in lengths.items() if lines > most[name]} == {}

@@ -16,6 +16,7 @@ PACKAGES = (
     "failsoft.service",
     "failsoft.supervisors",
     "failsoft.telemetry",
+    "failsoft.testing",
 )
 # Takes every public name too: some are imported only when they are asked for.
 TAKE_ALL = """

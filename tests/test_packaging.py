@@ -18,9 +18,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("actors", "gpu", "messages", "service", "supervisors", "telemetry")
+FOLDERS = ("actors", "gpu", "messages", "service", "supervisors", "telemetry", "testing")
 # Those that need no extra; telemetry and service need the extra serve.
-CORE = ("failsoft.actors", "failsoft.gpu", "failsoft.messages", "failsoft.supervisors")
+CORE = (
+    "failsoft.actors",
+    "failsoft.gpu",
+    "failsoft.messages",
+    "failsoft.supervisors",
+    "failsoft.testing",
+)
 FILES = ("pyproject.toml", "README.md", "LICENSE")
 # Without what would put packages into an environment that has none.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

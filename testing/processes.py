@@ -1,0 +1,99 @@
+"""The processes below this one, and what it has open, as the kernel tells them (Linux)."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Process(NamedTuple):
+    """Name a process. Its start (in the kernel's ticks) tells it from a later one of that pid."""
+
+    pid: int
+    started: str
+    name: str
+
+    def __str__(self) -> str:
+        waits = ", which nobody waited for" if self.is_zombie else ""
+        return f"{self.name} (pid {self.pid}){waits}"
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether it is there, if only as a zombie."""
+        now = _find(self.pid)
+        return now is not None and now.started == self.started
+
+    @property
+    def is_zombie(self) -> bool:
+        fields = _stat(self.pid)
+        return fields is not None and fields[1] == "Z"
+
+
+def descendants(pid: int | None = None) -> Iterator[Process]:
+    """Give the processes below this one, at any depth; none where the kernel doesn't tell."""
+    for child in _children_of(pid or os.getpid()):
+        process = _find(child)
+        if process is not None:
+            yield process
+            yield from descendants(child)
+
+
+def left_after(processes: Iterable[Process], seconds: float) -> list[Process]:
+    """Wait until the processes have ended, at most so long; give those that are left."""
+    until = time.monotonic() + seconds
+    for process in processes:
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except OSError:
+            continue
+        try:
+            poll = select.poll()
+            poll.register(pidfd, select.POLLIN)
+            poll.poll(max(0.0, until - time.monotonic()) * 1000)
+        finally:
+            os.close(pidfd)
+    return [process for process in processes if process.exists]
+
+
+def open_descriptors() -> dict[int, str]:
+    """Give what this process has open: by number, what it is; nothing where that isn't told."""
+    found = {}
+    try:
+        numbers = os.listdir("/proc/self/fd")  # noqa: PTH208  (a Path would hold it open for longer)
+    except OSError:
+        return {}
+    for number in numbers:
+        try:
+            found[int(number)] = str(Path(f"/proc/self/fd/{number}").readlink())
+        except OSError:  # the one that read the listing
+            continue
+    return found
+
+
+def _children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, listing.read_text(encoding="ascii").split())
+        except OSError:
+            continue
+    return found
+
+
+def _find(pid: int) -> Process | None:
+    fields = _stat(pid)
+    return None if fields is None else Process(pid, fields[20], fields[0])
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Give the fields of /proc/PID/stat from the name on; None where it is gone."""
+    try:
+        said = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    head, _, rest = said.rpartition(")")
+    return [head.partition("(")[2], *rest.split()]

@@ -17,6 +17,7 @@ import structlog
 
 from failsoft.gpu.control import Message, control_pair, receive_message, send_message
 from failsoft.gpu.links import OutputLink
+from failsoft.gpu.session import end_session
 from failsoft.gpu.worker_log import WorkerLine
 
 _log = structlog.get_logger("failsoft.reaper")
@@ -176,6 +177,8 @@ class ReaperProcess:
         self._is_lost = True
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
+        # The kernel kills its children, but not the helpers that those have started.
+        end_session(self._popen.pid)
         status = self._popen.wait()
         while self._receive():
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ from failsoft.messages import GenerateText
 
 
 class HelperEngine:
-    """Hold a helper that would live for ever."""
+    """Hold a helper that would live for ever, and heed no signal that can be ignored."""
 
     requests: ClassVar[tuple[type, ...]] = (GenerateText,)
 
@@ -18,6 +19,8 @@ class HelperEngine:
         self._helper: subprocess.Popen[bytes] | None = None
 
     def load(self, progress: Callable[[int, int], None]) -> dict[str, Any]:
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         # It keeps the worker's output open, too.
         self._helper = subprocess.Popen(["sleep", "infinity"])
         return {"helper": self._helper.pid}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 import tempfile
 import threading
 
 from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerProcess, WorkerSpec
+from failsoft.gpu.prctl import tie_to_parent
 from failsoft.gpu.script import Pause, Progress, Script, Stall
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText
@@ -69,6 +71,7 @@ async def serve(manner: str) -> None:
 
 def main() -> None:
     thread, manner = sys.argv[1:]
+    tie_to_parent(os.getppid())
     # What a service has open, and hands on where it is careless.
     with socket.create_server(("127.0.0.1", 0)) as listening, tempfile.TemporaryFile() as file:
         listening.set_inheritable(True)

@@ -129,9 +129,9 @@ def test_ctrl_c_in_the_terminal_reaches_the_service_alone() -> None:
 
 
 def test_the_workers_die_with_the_reaper() -> None:
-    """A reaper that is killed takes workers and template along, even stopped ones."""
-    with service() as served:
-        below = [*served.workers, *served.others]
+    """A reaper that is killed takes along all that it made, even stopped ones, and helpers."""
+    with service(manner="helper") as served:
+        below = [*served.workers, *served.others, *served.helpers]
         pidfds = watch(below)
         os.kill(served.workers[0], signal.SIGSTOP)
         os.kill(served.reaper, signal.SIGKILL)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from failsoft.gpu import WorkerHost
+from failsoft.gpu import WorkerHost, links
 from failsoft.gpu.script import Act, Die, Pause, Progress, Say, Script, Stall, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import WIRE_VERSION, Done, Hello, Loading, Ready, Report
@@ -127,8 +127,14 @@ async def test_a_worker_that_somebody_kills_is_noticed(
     assert not exists(worker.pid)
 
 
-async def test_what_was_said_before_the_end_is_heard(launch: Launcher) -> None:
-    """A worker that dies right after many chunks: all of them arrive, in order, before the end."""
+async def test_what_was_said_before_the_end_is_heard(
+    launch: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies right after many chunks: all of them arrive, in order, before the end.
+
+    Read in small pieces, so that the end is known before all is read.
+    """
+    monkeypatch.setattr(links, "_RECEIVE_BYTES", 1_000)
     text = "word " * 2_000
     worker = await launch.ready(scripted(Script(otherwise=[Say(text), Die()])))
     id = worker.run()

@@ -67,7 +67,9 @@ class ChildRunning(ActorError):
     """Tell that the child must be stopped for this, and isn't: TerminateChild it first."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"{path} isn't stopped; send TerminateChild first, and wait for its answer")
+        super().__init__(
+            f"{path} isn't stopped; send TerminateChild first, and wait for its answer"
+        )
         self.path = path
 
 
@@ -92,11 +94,11 @@ class TooManyChildren(ActorError):
 
 
 class NotForDynamic(ActorError):
-    """Tell that a dynamic supervisor doesn't keep stopped children, so there is none to treat."""
+    """Tell that a request isn't for dynamic supervisors; StartChildWith starts another child."""
 
     def __init__(self, path: str, request: str) -> None:
         super().__init__(
-            f"{path} is a dynamic supervisor and forgets children that are stopped; {request} is "
-            "not for it"
+            f"{path} is a dynamic supervisor: its children are all of one template, and forgotten "
+            f"when they are stopped. {request} is not for it; send StartChildWith for another"
         )
         self.path = path

@@ -28,7 +28,9 @@ class RestartWindow:
     def add(self, now: float) -> bool:
         """Count a restart; tell whether there are too many now."""
         self._times.append(now)
-        return self.count(now) > self._intensity.max_restarts
+        # It holds one more than the bound: where it is full, the oldest tells, without a count.
+        is_full = len(self._times) > self._intensity.max_restarts
+        return is_full and now - self._times[0] <= self._intensity.within
 
     def count(self, now: float) -> int:
         """Give how many restarts lie in the window that ends now."""

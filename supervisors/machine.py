@@ -9,34 +9,33 @@ strategies there is at most one plan, and a failure on the way widens it and sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import assert_never, get_args
+from typing import assert_never
 
-from failsoft.actors.exit import ExitReason, failed
+from failsoft.actors.errors import ActorStopped
+from failsoft.actors.exit import SHUTDOWN, ExitReason, failed
 from failsoft.supervisors.backoff import Backoff
-from failsoft.supervisors.errors import DuplicateChild, IntensityExceeded, StartRolledBack
+from failsoft.supervisors.errors import IntensityExceeded, StartRolledBack
 from failsoft.supervisors.intensity import Intensity, RestartWindow
+from failsoft.supervisors.orders import Orders
 from failsoft.supervisors.plan import Child, Phase, Plan, Stage
-from failsoft.supervisors.spec import ChildSpec, Strategy
+from failsoft.supervisors.spec import ChildSpec, check_family
 from failsoft.supervisors.steps import (
     Action,
+    AddChild,
     Begin,
-    CalledOff,
+    Completed,
     CooledDown,
+    DropChild,
     Due,
-    End,
     Exited,
-    Forget,
-    Halt,
     Restarted,
     Shutdown,
-    Start,
+    StartAgain,
     Started,
+    StopChild,
     SupervisorInput,
-    Up,
-    Wait,
 )
 
 _LONGEST_COOL_DOWN = 600.0
@@ -44,7 +43,7 @@ _MOST_DOUBLINGS = 32  # of a cool-down; past any sensible bound
 
 
 @dataclass
-class Machine:
+class Machine(Orders):
     """Supervise children. ``step`` takes an event and the time, and gives what to do.
 
     cool_down: seconds for which a child that exceeds the intensity is left alone, doubled each
@@ -52,29 +51,16 @@ class Machine:
         ``one_for_one`` only.
     """
 
-    specs: Sequence[ChildSpec]
-    strategy: Strategy
     intensity: Intensity
     backoff: Backoff
     random: Random
-    path: str = ""
-    cool_down: float | None = None
-    children: dict[str, Child] = field(default_factory=dict)
-    ending: ExitReason | None = None
-    _plans: list[Plan] = field(default_factory=list)
-    _plans_made: int = 0
-    _windows: dict[str | None, RestartWindow] = field(default_factory=dict)
-    _actions: list[Action] = field(default_factory=list)
+    cool_down: float | None = field(default=None, kw_only=True)
+    _windows: dict[str | None, RestartWindow] = field(default_factory=dict, init=False)
+    _is_completed: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        if self.strategy not in get_args(Strategy):
-            raise ValueError(f"the strategy must be one of {get_args(Strategy)}: {self.strategy!r}")
-        if self.cool_down is not None and self.strategy != "one_for_one":
-            raise ValueError("cool_down goes with the strategy one_for_one alone")
-        for spec in self.specs:
-            if spec.id in self.children:
-                raise DuplicateChild(spec.id)
-            self.children[spec.id] = Child(spec)
+        check_family(self.specs, self.strategy, self.auto_shutdown, self.cool_down)
+        self.children = {spec.id: Child(spec) for spec in self.specs}
 
     def step(self, event: SupervisorInput, now: float) -> list[Action]:
         """Take in what happened; give what to do about it, in order."""
@@ -91,8 +77,13 @@ class Machine:
                 self._due(number, now)
             case Shutdown(reason):
                 self._shut_down(reason, now)
+            case AddChild() | StopChild() | StartAgain() | DropChild():
+                self._obey(event, now)
             case _:
                 assert_never(event)
+        if self._is_completed and not self._is_first_start:
+            self._shut_down(SHUTDOWN, now)
+        self._start_ordered(now)
         actions, self._actions = self._actions, []
         return actions
 
@@ -107,6 +98,8 @@ class Machine:
         child.starts += 1
         if child.starts > 1:
             self._actions.append(Restarted(id))
+        child.is_new = False
+        self._tell_up(child)
         plan = self._plan_of(child)
         if plan is not None:
             self._advance(plan, now)
@@ -117,20 +110,25 @@ class Machine:
             return
         before, child.phase = child.phase, Phase.STOPPED
         plan = self._plan_of(child)
-        if plan is not None and plan.stage is Stage.STOPPING:
+        if child.downs and self.ending is None:
+            self._retire(child, reason, now)
+        elif plan is not None and plan.stage is Stage.STOPPING:
+            self._tell_down(child)
             if child.spec.restart == "temporary" and self.ending is None:
-                self._forget(child, reason, plan)
-            self._advance(plan, now)
+                self._forget(child, reason, now)
+            else:
+                self._advance(plan, now)
         elif plan is not None and plan.is_first and before is Phase.STARTING:
             cause = StartRolledBack(self.path, id, reason.error or str(reason))
             self._shut_down(failed(cause), now)
-        elif _is_restarted(child.spec, reason):
+        elif plan is not None and plan.is_ordered and before is Phase.STARTING:
+            self._start_failed(child, plan, reason, now)
+        elif is_restarted(child.spec, reason):
             was_up_for = now - child.up_since if before is Phase.RUNNING else 0.0
             self._restart(child, reason, was_up_for, now)
         else:
-            self._forget(child, reason, plan)
-            if plan is not None:
-                self._advance(plan, now)
+            self._forget(child, reason, now)
+            self._heed_significance(child)
 
     def _due(self, number: int, now: float) -> None:
         for plan in self._plans:
@@ -141,10 +139,20 @@ class Machine:
                 self._advance(plan, now)
                 return
 
+    def _heed_significance(self, child: Child) -> None:
+        """Take note where a child's end of its own accord is to end the supervisor."""
+        if not child.spec.significant:
+            return
+        others = (other for other in self.children.values() if other.spec.significant)
+        if self.auto_shutdown == "any_significant" or all(map(self._is_at_rest, others)):
+            self._is_completed = True
+            self._actions.append(Completed(child.spec.id))
+
     def _shut_down(self, reason: ExitReason, now: float) -> None:
         if self.ending is not None:
             return
         self.ending = reason
+        self._refuse_all(ActorStopped(self.path, str(reason)))
         for plan in tuple(self._plans):
             self._call_off(plan)
         self._advance(self._add_plan(list(self.children.values()), Stage.STOPPING), now)
@@ -202,66 +210,6 @@ class Machine:
             case _:
                 assert_never(self.strategy)
 
-    def _forget(self, child: Child, reason: ExitReason, plan: Plan | None) -> None:
-        if plan is not None:
-            plan.children.remove(child)
-        if child.spec.restart == "temporary":
-            del self.children[child.spec.id]
-        self._actions.append(Forget(child.spec.id, reason))
-
-    # -- plans
-
-    def _add_plan(self, children: list[Child], stage: Stage) -> Plan:
-        self._plans_made += 1
-        plan = Plan(self._plans_made, children, stage)
-        self._plans.append(plan)
-        return plan
-
-    def _call_off(self, plan: Plan) -> None:
-        self._plans.remove(plan)
-        self._actions.append(CalledOff(plan.number))
-
-    def _plan_of(self, child: Child) -> Plan | None:
-        return next((plan for plan in self._plans if child in plan.children), None)
-
-    def _advance(self, plan: Plan, now: float) -> None:
-        """Do what the plan's stage allows now."""
-        if plan.stage is Stage.STOPPING and not self._stop_next(plan):
-            if self.ending is not None:
-                self._actions.append(End(self.ending))
-                return
-            self._wait(plan, now)
-        if plan.stage is Stage.STARTING and not self._start_next(plan):
-            self._plans.remove(plan)
-            if plan.is_first:
-                self._actions.append(Up())
-
-    def _stop_next(self, plan: Plan) -> bool:
-        """See that the next child is being stopped; False where all are down."""
-        child = plan.next_to_stop()
-        if child is not None and child.phase is not Phase.STOPPING:
-            child.phase = Phase.STOPPING
-            self._actions.append(Halt(child.spec.id))
-        return child is not None
-
-    def _wait(self, plan: Plan, now: float) -> None:
-        assert plan.cause is not None
-        plan.stage = Stage.WAITING
-        for child in plan.children:
-            child.until = now + plan.delay
-        failing, reason = plan.cause
-        self._actions.append(
-            Wait(plan.number, plan.delay, failing.spec.id, failing.failures, reason)
-        )
-
-    def _start_next(self, plan: Plan) -> bool:
-        """See that the next child is being started; False where all are up."""
-        child = plan.next_to_start()
-        if child is not None and child.phase is Phase.STOPPED:
-            child.phase = Phase.STARTING
-            self._actions.append(Start(child.spec.id))
-        return child is not None
-
     def _window_of(self, id: str) -> RestartWindow:
         # One window for the whole supervisor, as in OTP; but where a child is left alone for
         # failing too often, its failures must not count against its siblings.
@@ -271,7 +219,8 @@ class Machine:
         return self._windows[key]
 
 
-def _is_restarted(spec: ChildSpec, reason: ExitReason) -> bool:
+def is_restarted(spec: ChildSpec, reason: ExitReason) -> bool:
+    """Tell whether a child that ended for ``reason`` is started again."""
     match spec.restart:
         case "permanent":
             return True

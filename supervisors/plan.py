@@ -32,6 +32,8 @@ class Child:
 
     starts: how often it came up. failures: in a row, without a while of health between them.
     cooled: how often in a row it was left alone. until: when its present wait ends.
+    is_new: it was added while the supervisor ran, and has yet to come up. ups, downs: the calls
+    that wait until it is up, or down for good.
     """
 
     spec: ChildSpec
@@ -41,6 +43,9 @@ class Child:
     cooled: int = 0
     up_since: float = 0.0
     until: float | None = None
+    is_new: bool = False
+    ups: tuple[int, ...] = ()
+    downs: tuple[int, ...] = ()
 
 
 @dataclass(eq=False)
@@ -49,7 +54,8 @@ class Plan:
 
     number: no other plan of the supervisor ever has it. delay: seconds between the last stop
     and the first start. is_first: it is the supervisor's own start. cause: the child whose end
-    is the reason for the plan, and how it ended.
+    is the reason for the plan, and how it ended. is_ordered: it is a child's start that somebody
+    ordered, who is told where it fails; it is not tried again.
     """
 
     number: int
@@ -58,6 +64,7 @@ class Plan:
     delay: float = 0.0
     is_first: bool = False
     cause: tuple[Child, ExitReason] | None = None
+    is_ordered: bool = False
 
     @property
     def unfinished(self) -> list[Child]:

@@ -30,7 +30,7 @@ from failsoft.messages.events import FellBack
 from failsoft.supervisors.backoff import Backoff
 from failsoft.supervisors.intensity import Intensity
 from failsoft.supervisors.route import Failure, Route, annotated
-from failsoft.supervisors.spec import ChildSpec
+from failsoft.supervisors.spec import ChildSpec, check_family
 from failsoft.supervisors.supervisor import Supervisor
 
 _RETRY_BACKOFF = Backoff()
@@ -212,6 +212,7 @@ def model(
 
 def router(id: str, *candidates: Candidate, **options: Any) -> ChildSpec:
     """Describe a router with its candidates, to be a child of a supervisor; see ``Router``."""
+    check_family(candidates, "one_for_one", "never", None)
     return ChildSpec(id=id, start=functools.partial(Router, candidates, **options))
 
 

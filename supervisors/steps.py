@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from failsoft.actors.errors import ActorError
 from failsoft.actors.exit import ExitReason
 from failsoft.supervisors.spec import ChildSpec
 
@@ -148,7 +147,7 @@ class Refuse(msgspec.Struct, frozen=True):
     """Tell the caller that what it ordered isn't done, and why."""
 
     call: int
-    error: ActorError
+    error: Exception
 
 
 class End(msgspec.Struct, frozen=True):

@@ -6,30 +6,46 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, assert_never
 
-from failsoft.actors import SHUTDOWN, Actor, ExitReason, Ref, Timer, handles
+from failsoft.actors import SHUTDOWN, ExitReason, Timer, handles
 from failsoft.actors.cell import Cell
 from failsoft.actors.signals import ChildExited, ChildStarted, Signal
 from failsoft.messages.events import (
     ChildCooledDown,
+    ChildForgotten,
     ChildRestarted,
+    ChildStarting,
+    RestartCalledOff,
     RestartScheduled,
+    SupervisorCompleted,
     SupervisorEscalated,
 )
 from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.dynamic_machine import DynamicMachine
 from failsoft.supervisors.errors import IntensityExceeded
 from failsoft.supervisors.intensity import Intensity
 from failsoft.supervisors.machine import Machine
-from failsoft.supervisors.spec import INFINITE, ChildSpec, Restart, Strategy
+from failsoft.supervisors.management import Managed
+from failsoft.supervisors.spec import (
+    INFINITE,
+    AutoShutdown,
+    ChildSpec,
+    Restart,
+    Strategy,
+    check_family,
+)
 from failsoft.supervisors.steps import (
     Action,
+    Answer,
     Begin,
     CalledOff,
+    Completed,
     CooledDown,
     Due,
     End,
     Exited,
     Forget,
     Halt,
+    Refuse,
     Restarted,
     Shutdown,
     Start,
@@ -49,15 +65,18 @@ class PlanDue(Signal, frozen=True):
     plan: int
 
 
-class Supervisor(Actor):
+class Supervisor(Managed):
     """Start children in order, restart them by a strategy, stop them in reverse order.
 
     strategy: ``one_for_one``, ``one_for_all`` or ``rest_for_one``, as in OTP.
     intensity: more restarts than this, and it stops its children and fails itself.
     backoff: the waits before restarts, for children that name none of their own.
+    auto_shutdown: whether it ends, with reason ``shutdown``, when a significant child has ended
+        and isn't restarted: ``never``, after the first (``any_significant``), or after the last
+        of them (``all_significant``).
 
-    Raise DuplicateChild for an id that is there twice, before anything starts. Its start fails
-    with StartRolledBack where a child's first start fails.
+    Raise DuplicateChild for an id that is there twice, and ValueError for what contradicts,
+    before anything starts. Its start fails with StartRolledBack where a child's first start fails.
     """
 
     shutdown_timeout: ClassVar[float] = INFINITE  # its children have bounds of their own
@@ -69,12 +88,26 @@ class Supervisor(Actor):
         strategy: Strategy = "one_for_one",
         intensity: Intensity = _INTENSITY,
         backoff: Backoff = _BACKOFF,
+        auto_shutdown: AutoShutdown = "never",
         cool_down: float | None = None,
     ) -> None:
-        self._make_machine: Callable[..., Machine] = functools.partial(
-            Machine, children, strategy, intensity, backoff, cool_down=cool_down
+        check_family(children, strategy, auto_shutdown, cool_down)
+        self._supervise_by(
+            functools.partial(
+                Machine,
+                children,
+                strategy,
+                intensity,
+                backoff,
+                auto_shutdown=auto_shutdown,
+                cool_down=cool_down,
+            )
         )
-        self._timers: dict[int, Timer] = {}
+
+    def _supervise_by(self, make_machine: Callable[..., Machine | DynamicMachine]) -> None:
+        super().__init__()
+        self._make_machine = make_machine
+        self._waits: dict[int, tuple[Timer, tuple[str, ...]]] = {}
 
     async def on_start(self) -> None:
         self.machine = self._make_machine(random=self.context.random, path=self.context.path)
@@ -95,13 +128,12 @@ class Supervisor(Actor):
 
     @handles(PlanDue)
     def _plan_due(self, message: PlanDue) -> None:
-        self._timers.pop(message.plan, None)
+        self._waits.pop(message.plan, None)
         self._step(Due(message.plan))
 
-    def child(self, id: str) -> Ref | None:
-        """Give the way to a child; None where there is none by that id."""
-        cell = self._cells.get(id)
-        return None if cell is None else cell.ref
+    def waits_until(self, child: str) -> float | None:
+        known = self.machine.children.get(child)
+        return None if known is None else known.until
 
     def inspect(self) -> dict[str, Any]:
         machine = self.machine
@@ -128,7 +160,7 @@ class Supervisor(Actor):
             case Halt(id):
                 self._halt(id)
             case Forget(id, reason):
-                self._cells[id].close(reason)
+                self._forget(id, reason)
             case Wait():
                 self._wait(action)
             case CalledOff(plan):
@@ -141,6 +173,12 @@ class Supervisor(Actor):
                 self._publish(ChildCooledDown, cell, seconds=seconds, reason=str(reason))
             case Up():
                 self.context.started()
+            case Completed(id):
+                self.context.publish(SupervisorCompleted, child=id)
+            case Answer(call, id):
+                self._answer_call(call, id)
+            case Refuse(call, error):
+                self._refuse_call(call, error)
             case End(reason):
                 self._end(reason)
             case _:
@@ -150,13 +188,21 @@ class Supervisor(Actor):
         cell = self._cells.get(id)
         if cell is None:
             cell = self.context.add_child(self.machine.children[id].spec.start, id)
+        self._publish(ChildStarting, cell)
         cell.start()
 
     def _halt(self, id: str) -> None:
         cell, shutdown = self._cells[id], self.machine.children[id].spec.shutdown
         cell.stop(SHUTDOWN, cell.shutdown_timeout if shutdown is None else shutdown)
 
+    def _forget(self, id: str, reason: ExitReason) -> None:
+        cell = self._cells.get(id)
+        if cell is not None:  # else it was ordered, and never begun
+            self._publish(ChildForgotten, cell, reason=str(reason))
+            cell.close(reason)
+
     def _wait(self, action: Wait) -> None:
+        together = self.machine.waiting(action.plan)
         if action.child in self._cells:
             self._publish(
                 RestartScheduled,
@@ -164,13 +210,16 @@ class Supervisor(Actor):
                 attempt=action.attempt,
                 delay=action.delay,
                 reason=str(action.reason),
+                together=together,
             )
-        self._timers[action.plan] = self.context.send_after(action.delay, PlanDue(action.plan))
+        timer = self.context.send_after(action.delay, PlanDue(action.plan))
+        self._waits[action.plan] = timer, together
 
     def _call_off(self, plan: int) -> None:
-        timer = self._timers.pop(plan, None)
+        timer, children = self._waits.pop(plan, (None, ()))
         if timer is not None:
             timer.cancel()
+            self.context.publish(RestartCalledOff, children=children)
 
     def _end(self, reason: ExitReason) -> None:
         if isinstance(reason.error, IntensityExceeded):
@@ -189,13 +238,24 @@ def supervisor(
     strategy: Strategy = "one_for_one",
     intensity: Intensity = _INTENSITY,
     backoff: Backoff = _BACKOFF,
+    auto_shutdown: AutoShutdown = "never",
     restart: Restart = "permanent",
+    significant: bool = False,
 ) -> ChildSpec:
-    """Describe a supervisor with its children, to be a child itself; see ``Supervisor``."""
+    """Describe a supervisor with its children, to be a child itself; see ``Supervisor``.
+
+    restart, significant: of the supervisor itself, as its own supervisor's child.
+    """
+    check_family(children, strategy, auto_shutdown, None)
     start = functools.partial(
-        Supervisor, children, strategy=strategy, intensity=intensity, backoff=backoff
+        Supervisor,
+        children,
+        strategy=strategy,
+        intensity=intensity,
+        backoff=backoff,
+        auto_shutdown=auto_shutdown,
     )
-    return ChildSpec(id=id, start=start, restart=restart)
+    return ChildSpec(id=id, start=start, restart=restart, significant=significant)
 
 
 def _id_of(cell: Cell) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from failsoft.actors import Ref, System, TreeNode, VirtualTimeLoop
+from failsoft.actors import Ref, System, TreeNode
 from failsoft.messages import (
     ContextLengthExceeded,
     GenerateText,
@@ -23,6 +23,7 @@ from failsoft.messages import (
 )
 from failsoft.messages.events import ActorFailed, Event, FellBack, RequestFinished
 from failsoft.supervisors import Backoff, Candidate, candidate, router
+from failsoft.testing import VirtualTimeLoop
 
 from .router_actors import Scripted, scripted
 

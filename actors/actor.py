@@ -70,6 +70,10 @@ class Actor:
         """Give what the tree's picture should show of this actor; cheap, no secrets."""
         return {}
 
+    def waits_until(self, child: str) -> float | None:
+        """Give the time until which a child is left down before it is started again."""
+        return None
+
     @handles(Ping)
     def _pong(self, _ping: Ping) -> float:
         return self.context.clock.now()

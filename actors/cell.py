@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from failsoft.actors.actor import Actor
 from failsoft.actors.address import Address
-from failsoft.actors.errors import describe
+from failsoft.actors.errors import EndedInStart, describe
 from failsoft.actors.exit import ExitReason
 from failsoft.actors.incarnation import Incarnation
 from failsoft.actors.mailbox import Envelope, Mailbox
 from failsoft.actors.serving import Serving
 from failsoft.actors.signals import ChildExited, ChildReadiness, ChildStarted, Crash, Signal
-from failsoft.messages.events import ActorFailed, ActorStarted, ActorStopped
+from failsoft.messages.events import ActorFailed, ActorStarted, ActorStopped, ActorStopping
 
 if TYPE_CHECKING:
     from failsoft.actors.system import System
@@ -145,8 +145,12 @@ class Cell(Address):
 
     def exit(self, reason: ExitReason) -> None:
         """Have the incarnation end, once the handler in hand has returned."""
-        if self._life is not None:
-            self._life.exit(reason)
+        life = self._life
+        if life is None:
+            return
+        if life.is_starting and asyncio.current_task() is life.task:
+            raise EndedInStart(self.path)
+        life.exit(reason)
 
     # -- for its incarnation
 
@@ -158,6 +162,8 @@ class Cell(Address):
 
     def stopping(self) -> None:
         """Take note that the actor was asked to stop: no more work for it."""
+        if self.state is not CellState.STOPPING:
+            self.system.events.publish(ActorStopping, self.path)
         self._enter(CellState.STOPPING)
         self.set_ready(False)
 

@@ -140,7 +140,10 @@ class Context:
         self._cell.mailbox.put_control(Envelope(message))
 
     def exit(self, reason: ExitReason = NORMAL) -> None:
-        """End this actor once the handler in hand has returned."""
+        """End this actor once the handler in hand has returned.
+
+        Raise EndedInStart in ``on_start``: there, to raise is to fail the start.
+        """
         if not self.is_over:
             self._cell.exit(reason)
 

@@ -78,6 +78,17 @@ class StartFailed(ActorError):
             self.__cause__ = cause
 
 
+class EndedInStart(ActorError):
+    """Tell that an actor wanted to end in its own ``on_start``, where nothing has begun yet."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} can't end itself in on_start; raise an error to fail the start, or end it in "
+            "a handler, by a message that on_start sends to self.context.ref"
+        )
+        self.path = path
+
+
 class ChildFailed(ActorError):
     """Tell that an actor ended because a child of its own failed; the cause is in ``__cause__``."""
 

@@ -39,10 +39,10 @@ class Incarnation:
         "_called_off",
         "_cell",
         "_exit",
-        "_is_starting",
         "_kill_due",
         "_kill_timer",
         "_stop",
+        "is_starting",
         "task",
     )
 
@@ -51,7 +51,7 @@ class Incarnation:
         self._called_off: ExitReason | None = None
         self._exit: ExitReason | None = None
         self._stop: ExitReason | None = None
-        self._is_starting = True
+        self.is_starting = True
         self._kill_timer: Timer | None = None
         self._kill_due = math.inf
         self.task = cell.system.create_task(self._run())
@@ -65,7 +65,7 @@ class Incarnation:
                 self.kill()
             return
         self._cell.mailbox.put_control(Envelope(Stop(reason)))
-        if self._is_starting:
+        if self.is_starting:
             self._call_off(reason)
         self._kill_at(within)
 
@@ -99,7 +99,7 @@ class Incarnation:
             if self._called_off is None:
                 actor = self._make_actor()
                 await actor.on_start()
-                self._is_starting = False
+                self.is_starting = False
                 if not actor.context.start_is_deferred:
                     self._cell.started()
                 reason = await self._loop(actor)
@@ -186,7 +186,7 @@ class Incarnation:
 
     async def _end(self, reason: ExitReason) -> None:
         """Clean up; whatever happens here, the cell is told."""
-        self._is_starting = False
+        self.is_starting = False
         self._cell.ending(reason)
         if reason.is_abnormal:
             self._kill_at(CLEAN_UP_TIME)

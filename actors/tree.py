@@ -21,6 +21,7 @@ class TreeNode(msgspec.Struct, frozen=True):
     control_depth, work_depth: messages that wait in the mailbox's lanes.
     handled, failed, expired: messages so far, over all incarnations.
     restarts: incarnations but the first. is_ready: whether work is welcome.
+    waiting_until: when its supervisor will start it again, while it is left down before that.
     shows: what the actor itself says (``Actor.inspect``), and its supervisor of it.
     """
 
@@ -37,6 +38,7 @@ class TreeNode(msgspec.Struct, frozen=True):
     is_ready: bool
     shows: dict[str, Any]
     children: tuple[TreeNode, ...]
+    waiting_until: float | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +69,13 @@ def snapshot(cell: Cell) -> TreeNode:
         is_ready=cell.is_ready,
         shows=_shown(cell),
         children=tuple(snapshot(child) for child in (cell.children or {}).values()),
+        waiting_until=_waiting_until(cell),
     )
+
+
+def _waiting_until(cell: Cell) -> float | None:
+    parent = None if cell.parent is None else cell.parent.actor
+    return None if parent is None else parent.waits_until(cell.name)
 
 
 def _shown(cell: Cell) -> dict[str, Any]:

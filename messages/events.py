@@ -22,6 +22,10 @@ class ActorStarted(Event, frozen=True, kw_only=True):
     incarnation: int
 
 
+class ActorStopping(Event, frozen=True, kw_only=True):
+    """An actor ends, or heeds that it is asked to: it takes no more work, and cleans up."""
+
+
 class ActorStopped(Event, frozen=True, kw_only=True):
     """An actor ended as it was asked to, or of its own accord."""
 
@@ -41,18 +45,44 @@ class DeadLettered(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class ChildStarting(Event, frozen=True, kw_only=True):
+    """A supervisor begins to start its child ``path``."""
+
+
+class ChildForgotten(Event, frozen=True, kw_only=True):
+    """A child that has ended isn't started again: its place is gone, and all below it."""
+
+    reason: str
+
+
 class RestartScheduled(Event, frozen=True, kw_only=True):
-    """A supervisor will start its child ``path`` again, ``delay`` seconds from now."""
+    """A supervisor will start its child ``path`` again, ``delay`` seconds from now.
+
+    together: the ids of all children that are started again then, in order.
+    """
 
     attempt: int
     delay: float
     reason: str
+    together: tuple[str, ...] = ()
+
+
+class RestartCalledOff(Event, frozen=True, kw_only=True):
+    """A supervisor won't start ``children`` (ids) at the time that it had said."""
+
+    children: tuple[str, ...]
 
 
 class ChildRestarted(Event, frozen=True, kw_only=True):
     """A child that had ended is up again; ``restarts`` counts all of its restarts."""
 
     restarts: int
+
+
+class SupervisorCompleted(Event, frozen=True, kw_only=True):
+    """A supervisor ends because its significant ``child`` (an id) has."""
+
+    child: str
 
 
 class SupervisorEscalated(Event, frozen=True, kw_only=True):

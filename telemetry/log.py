@@ -12,6 +12,8 @@ from failsoft.messages.events import (
     ActorFailed,
     ActorStarted,
     ActorStopped,
+    ActorStopping,
+    ChildStarting,
     DeadLettered,
     Event,
     FellBack,
@@ -24,7 +26,15 @@ log = structlog.get_logger("failsoft.events")
 
 # Told at debug level: there is one for each request or more, or the runtime has its own line.
 _BUSY = {"ready", "busy"}
-_QUIET = (ActorStarted, ActorStopped, ActorFailed, DeadLettered, ModelLoading)
+_QUIET = (
+    ActorStarted,
+    ActorStopped,
+    ActorStopping,
+    ActorFailed,
+    ChildStarting,
+    DeadLettered,
+    ModelLoading,
+)
 
 
 def configure_logging(

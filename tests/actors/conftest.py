@@ -17,7 +17,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 
 
 @pytest.fixture
-async def system(clean_loop: None) -> AsyncIterator[System]:
+async def system(clean_loop: None, plain_logs: None) -> AsyncIterator[System]:
     """Give a system that must leave nothing behind."""
     async with System() as system:
         yield system

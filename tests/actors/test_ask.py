@@ -59,7 +59,7 @@ async def test_a_request_that_times_out_in_the_queue_is_not_handled(system: Syst
     assert system.dead_letters.total == 0
 
 
-async def test_an_ask_without_a_timeout_has_the_systems(clean_loop: None) -> None:
+async def test_an_ask_without_a_timeout_has_the_systems(clean_loop: None, plain_logs: None) -> None:
     """RT-06 Nobody waits for ever."""
     async with System(ask_timeout=7) as system:
         ref = await system.spawn(Cancellable, "busy")
@@ -230,7 +230,9 @@ async def test_an_error_that_was_marked_as_an_answer_is_no_failure(system: Syste
     assert system.tree()[0].failed == 0
 
 
-async def test_a_callers_fault_that_nobody_asked_for_is_a_failure(clean_loop: None) -> None:
+async def test_a_callers_fault_that_nobody_asked_for_is_a_failure(
+    clean_loop: None, plain_logs: None
+) -> None:
     """RT-10 A tell has no caller to be told: the error must not vanish."""
 
     async def run() -> None:

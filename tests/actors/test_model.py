@@ -39,7 +39,7 @@ from failsoft.messages.events import (
 
 from .model_serving import HELLO, PATIENT, Events, open_gate, serving
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop", "plain_logs")]
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ from failsoft.messages.events import (
 
 from .model_serving import HELLO, PATIENT, pid_of, serving
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop", "plain_logs")]
 
 
 @pytest.fixture

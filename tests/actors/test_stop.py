@@ -247,7 +247,9 @@ async def test_an_actor_whose_clean_up_hangs_is_killed(system: System) -> None:
     assert system.clock.now() == 2
 
 
-async def test_a_failed_actor_whose_clean_up_hangs_is_killed(clean_loop: None) -> None:
+async def test_a_failed_actor_whose_clean_up_hangs_is_killed(
+    clean_loop: None, plain_logs: None
+) -> None:
     """RT-14 Its supervisor must hear of the failure, and soon."""
 
     class Hanging(Notebook):

@@ -20,7 +20,7 @@ from failsoft.messages.events import ActorFailed
 
 from .sample_actors import Boom, Busy, Note, Notebook, Work, quiet
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop", "plain_logs")]
 
 
 class Logged(Busy):

@@ -7,9 +7,10 @@ import asyncio
 import anyio
 import pytest
 
-from failsoft.actors import System, VirtualTimeLoop
+from failsoft.actors import System
 from failsoft.messages.events import ModelStateChanged
 from failsoft.telemetry import GetHealth, HealthActor, HealthCheck, HealthReport
+from failsoft.testing import VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,1 @@
+"""Benchmarks: failsoft beside its peers, in one run, as ratios."""

@@ -73,23 +73,19 @@ class LineCutter:
         """Take bytes as they came; give each line that is complete, without its end."""
         *ends, rest = data.split(b"\n")
         for end in ends:
-            line = self._add(end)
-            self._held.clear()
-            if line.strip():
-                yield line
+            self._add(end)
+            yield from self.flush()
         self._add(rest)
 
     def flush(self) -> Iterator[bytes]:
         """Give the last line, where it has no end."""
-        line = bytes(self._held)
+        line = bytes(self._held).removesuffix(b"\r")
         self._held.clear()
         if line.strip():
             yield line
 
-    def _add(self, part: bytes) -> bytes:
-        room = self._max_bytes - len(self._held)
-        self._held += part[:room]
-        return bytes(self._held).removesuffix(b"\r")
+    def _add(self, part: bytes) -> None:
+        self._held += part[: self._max_bytes - len(self._held)]
 
 
 def configure_worker_log() -> None:

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from failsoft.gpu.script import Pause, Progress, Script, Stall, When
+from failsoft.gpu.script import Grow, Pause, Progress, Script, Stall, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import Heartbeat, Loading
 
@@ -77,6 +77,13 @@ async def test_a_slow_load_is_not_a_hang(launch: Launcher) -> None:
     told = [report.done for report in worker.reports if isinstance(report, Loading)]
     assert told == sorted(told)
     assert told[-1] == 20
+
+
+async def test_a_load_that_tells_nothing_but_moves_bytes_is_not_a_hang(launch: Launcher) -> None:
+    """WK-03 An engine that fetches a file can't tell how far it is; its memory or files grow."""
+    load = [act for _ in range(8) for act in (Pause(0.25), Grow(1))]
+    worker = await launch(scripted(Script(load=load), heartbeat_every=0.05, load_hang_limit=1.0))
+    await worker.ready()
 
 
 async def test_progress_comes_at_most_twenty_times_a_second(launch: Launcher) -> None:

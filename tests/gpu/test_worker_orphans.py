@@ -39,6 +39,7 @@ class Service:
         self.workers: list[int] = told["workers"]
         self.others = [pid for pid in children_of(self.reaper) if pid not in self.workers]
         self.helpers = [pid for worker in self.workers for pid in children_of(worker)]
+        self._pidfds = watch(self.helpers)
 
     @property
     def all(self) -> list[int]:
@@ -60,6 +61,10 @@ class Service:
                 os.kill(pid, signal.SIGCONT)
         self.process.kill()
         self.process.wait()
+        for pidfd in self._pidfds.values():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.close(pidfd)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -134,6 +139,16 @@ def test_the_workers_die_with_the_reaper() -> None:
         below = [*served.workers, *served.others, *served.helpers]
         pidfds = watch(below)
         os.kill(served.workers[0], signal.SIGSTOP)
+        os.kill(served.reaper, signal.SIGKILL)
+        assert still_alive_after(pidfds, LIMIT) == set()
+
+
+def test_workers_die_with_the_reaper_while_the_service_is_stopped() -> None:
+    """Nobody but the kernel can kill them, stopped as they are and deaf to other signals."""
+    with service(manner="helper") as served:
+        pidfds = watch([*served.workers, *served.others])
+        for pid in (served.pid, *served.workers):
+            os.kill(pid, signal.SIGSTOP)
         os.kill(served.reaper, signal.SIGKILL)
         assert still_alive_after(pidfds, LIMIT) == set()
 

@@ -134,7 +134,7 @@ async def test_what_was_said_before_the_end_is_heard(
 
     Read in small pieces, so that the end is known before all is read.
     """
-    monkeypatch.setattr(links, "_RECEIVE_BYTES", 1_000)
+    monkeypatch.setattr(links, "_RECEIVE_BYTES", 8)
     text = "word " * 2_000
     worker = await launch.ready(scripted(Script(otherwise=[Say(text), Die()])))
     id = worker.run()
@@ -215,6 +215,15 @@ async def test_stop_twice_and_at_once(launch: Launcher) -> None:
     await asyncio.gather(worker.process.stop(), worker.process.stop())
     await worker.process.stop()
     assert (await worker.ended()).was_asked
+
+
+async def test_stop_after_a_kill_was_not_the_reason(launch: Launcher) -> None:
+    """What came first is what is told."""
+    worker = await launch.ready(ECHO)
+    worker.process.kill("it was killed first")
+    await worker.process.stop()
+    gone = await worker.ended()
+    assert (gone.reason, gone.was_asked) == ("it was killed first", False)
 
 
 async def test_a_cancelled_stop_still_ends_the_process(launch: Launcher) -> None:

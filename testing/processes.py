@@ -11,26 +11,22 @@ from typing import NamedTuple
 
 
 class Process(NamedTuple):
-    """Name a process. Its start (in the kernel's ticks) tells it from a later one of that pid."""
+    """Name a process. Its start (in the kernel's ticks) tells it from a later one of that pid.
+
+    Its name is no part of it: programs change theirs.
+    """
 
     pid: int
     started: str
-    name: str
 
     def __str__(self) -> str:
-        waits = ", which nobody waited for" if self.is_zombie else ""
-        return f"{self.name} (pid {self.pid}){waits}"
+        name, state = (_stat(self.pid) or ["gone", ""])[:2]
+        return f"{name} (pid {self.pid}){', which nobody waited for' if state == 'Z' else ''}"
 
     @property
     def exists(self) -> bool:
         """Tell whether it is there, if only as a zombie."""
-        now = _find(self.pid)
-        return now is not None and now.started == self.started
-
-    @property
-    def is_zombie(self) -> bool:
-        fields = _stat(self.pid)
-        return fields is not None and fields[1] == "Z"
+        return _find(self.pid) == self
 
 
 def descendants(pid: int | None = None) -> Iterator[Process]:
@@ -86,7 +82,7 @@ def _children_of(pid: int) -> list[int]:
 
 def _find(pid: int) -> Process | None:
     fields = _stat(pid)
-    return None if fields is None else Process(pid, fields[20], fields[0])
+    return None if fields is None else Process(pid, fields[20])
 
 
 def _stat(pid: int) -> list[str] | None:

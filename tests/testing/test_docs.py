@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def test_the_tests_on_the_page_pass(
     pytester: pytest.Pytester, project: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     """In a process of their own, with the settings of the page."""
-    monkeypatch.setenv("PYTHONPATH", str(project))
+    monkeypatch.setenv("PYTHONPATH", str(project), prepend=os.pathsep)
     done = pytester.runpytest_subprocess(f"--import-mode={mode}", "-Werror")
     done.assert_outcomes(passed=4)
 

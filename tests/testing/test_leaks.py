@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from failsoft.actors import ModelActor, System
 from failsoft.gpu import WorkerHost
 from failsoft.messages.events import WorkerReady
-from failsoft.testing import EventRecorder, LeakFound, no_leaks, running_system, scripted
+from failsoft.testing import EventRecorder, LeakCheck, LeakFound, no_leaks, running_system, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +38,7 @@ async def found_after(block: Callable[[], object]) -> LeakFound:
 
 
 def popen(*command: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdin=subprocess.PIPE)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def open_null() -> int:
@@ -110,6 +111,35 @@ async def test_a_process_is_left(command: tuple[str, ...]) -> None:
     assert f"(pid {left[0].pid})" in told
     assert told.endswith("which nobody waited for") == (command == ("true",))
     left[0].communicate()
+
+
+async def test_a_process_whose_parent_has_ended() -> None:
+    """It is nobody's child any more, and found since it was noted before."""
+    command = ("sh", "-c", "sleep 600 >/dev/null & echo $!; read line")
+    check = LeakCheck()
+    parent = popen(*command)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    check.note_processes()
+    parent.communicate()
+    try:
+        with pytest.raises(LeakFound, match=rf"\(pid {pid}\)"):
+            await check.check()
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_process_that_changes_its_name() -> None:
+    """It is the same one, and was there before."""
+    process = popen("sh", "-c", "echo up; read line; exec cat")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdout.readline()
+    async with no_leaks():
+        process.stdin.write(b"go\nas cat\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"as cat\n"
+    process.communicate()
 
 
 async def test_an_error_that_nobody_took() -> None:

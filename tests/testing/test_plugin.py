@@ -115,7 +115,12 @@ def test_a_setting_that_is_none(pytester: pytest.Pytester) -> None:
 def test_a_test_that_would_hang(pytester: pytest.Pytester) -> None:
     """It fails at its own line, cleans up, and the next test is none the worse."""
     source = """
-async def test_hangs(system):
+@pytest.fixture
+async def cleaner():
+    yield
+    assert asyncio.current_task().cancelling() == 0
+
+async def test_hangs(system, cleaner):
     await system.spawn(Fragile, "fragile")
     try:
         await asyncio.Event().wait()  # here
@@ -305,8 +310,20 @@ async def test_virtual():
     done.stdout.fnmatch_lines(["*RuntimeError: the test is to run in virtual time, and this loop*"])
 
 
+def test_a_test_that_names_its_own_backend(pytester: pytest.Pytester) -> None:
+    """In virtual time it can't have one, and is told so."""
+    source = """
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_it():
+    pass
+"""
+    done = run(pytester, source)
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*RuntimeError: *names its own anyio_backend, take that away"])
+
+
 def test_a_test_may_be_run_again(pytester: pytest.Pytester) -> None:
-    """As plugins do that repeat a flaky test: the second run is a fresh one."""
+    """As plugins do that repeat a flaky test: the second run is a fresh one, leak check and all."""
     pytester.makeconftest("""
 from _pytest.runner import runtestprotocol
 def pytest_runtest_protocol(item, nextitem):
@@ -322,8 +339,11 @@ async def test_again(system):
     runs.append(1)
     if len(runs) == 1:
         await asyncio.Event().wait()
+    runs.append(asyncio.create_task(asyncio.sleep(1)))
 """
-    run(pytester, source).assert_outcomes(passed=1)
+    done = run(pytester, source)
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["*LeakFound*"])
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -135,6 +135,7 @@ def test_what_a_socket_has_already_is_read() -> None:
         loop = asyncio.get_running_loop()
         loop.call_later(60, theirs.send, b"x")
         reading = asyncio.create_task(loop.sock_recv(ours, 1))
+        await asyncio.sleep(0)
         theirs.send(b"y")
         return await reading, now()
 

@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 
 # One plain command each, so that make starts it without a shell: Ctrl-C reaches it once.
 demo: $(READY)
@@ -21,6 +21,9 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src tests
 	$(BIN)/lint-imports
+
+bench: $(READY)
+	@$(BIN)/python -m bench
 
 clean:
 	rm -rf .venv build dist src/failsoft.egg-info $(CACHES)

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-# Do a number of operations; give the seconds that they took.
+# Do a number of operations; give the seconds of processor time that they took. All that is
+# compared here is bound by the processor, and so a busy neighbour doesn't count.
 Sample = Callable[[int], Awaitable[float]]
 
 

@@ -38,6 +38,13 @@ class ActorFailed(Event, frozen=True, kw_only=True):
     error: str
 
 
+class LoopBlocked(Event, frozen=True, kw_only=True):
+    """An actor's handler held the event loop for ``seconds``, without an await, at ``place``."""
+
+    seconds: float
+    place: str
+
+
 class DeadLettered(Event, frozen=True, kw_only=True):
     """A message or a reply could not be delivered to ``path``."""
 

@@ -14,7 +14,11 @@ ChunkT = TypeVar("ChunkT", covariant=True)
 
 
 class Message(msgspec.Struct, frozen=True):
-    """Be the base of everything that travels through a mailbox: frozen, typed, encodable."""
+    """Be the base of everything that travels through a mailbox: frozen, typed, encodable.
+
+    Work of a higher ``priority`` is handled first; without one it is 0. A class has it for all its
+    messages, ``priority: ClassVar[int] = 5``, or as a field, ``priority: int = 0``, for each.
+    """
 
 
 class Control(Message, frozen=True):

@@ -14,28 +14,40 @@ class DuplicateChild(ActorError):
         self.id = id
 
 
-class IntensityExceeded(ActorError):
+class SupervisionFailed(ActorError):
+    """Be the base of what ends a supervisor because of a child; ``__cause__``: the child's error.
+
+    path: the supervisor. child: the id of the child. last: the way down from the supervisor to
+    where it began, and ``origin``: what that was.
+    """
+
+    def __init__(self, path: str, child: str, cause: BaseException | str, said: str) -> None:
+        self.path = path
+        self.child = child
+        self.last = child
+        self.origin = cause
+        if isinstance(cause, SupervisionFailed):
+            self.last = f"{child}/{cause.last}"
+            self.origin = cause.origin
+        # Each says where it began and leaves the way there to the chain of causes.
+        super().__init__(f"{said} {self.last!r}: {describe(self.origin)}")
+        if isinstance(cause, BaseException):
+            self.__cause__ = cause
+
+
+class IntensityExceeded(SupervisionFailed):
     """Tell that a child failed too often, so its supervisor gave up; ``__cause__``: the last."""
 
     def __init__(self, path: str, child: str, reason: ExitReason) -> None:
-        super().__init__(
-            f"shutdown/intensity: {path} restarted its children too often; "
-            f"the last to fail was {child!r}: {reason}"
-        )
-        self.path = path
-        self.child = child
-        self.__cause__ = reason.error
+        said = f"shutdown/intensity: {path} restarted its children too often; the last to fail was"
+        super().__init__(path, child, reason.error or str(reason), said)
 
 
-class StartRolledBack(ActorError):
+class StartRolledBack(SupervisionFailed):
     """Tell that a child failed to start, so those before it were stopped again."""
 
     def __init__(self, path: str, child: str, cause: BaseException | str) -> None:
-        super().__init__(f"{path} could not start its child {child!r}: {describe(cause)}")
-        self.path = path
-        self.child = child
-        if isinstance(cause, BaseException):
-            self.__cause__ = cause
+        super().__init__(path, child, cause, f"{path} could not start its child")
 
 
 class ChildAlreadyStarted(ActorError):

@@ -141,7 +141,7 @@ class Machine(Orders):
 
     def _heed_significance(self, child: Child) -> None:
         """Take note where a child's end of its own accord is to end the supervisor."""
-        if not child.spec.significant:
+        if not child.spec.significant or self._is_completed:
             return
         others = (other for other in self.children.values() if other.spec.significant)
         if self.auto_shutdown == "any_significant" or all(map(self._is_at_rest, others)):

@@ -203,15 +203,14 @@ class Supervisor(Managed):
 
     def _wait(self, action: Wait) -> None:
         together = self.machine.waiting(action.plan)
-        if action.child in self._cells:
-            self._publish(
-                RestartScheduled,
-                self._cells[action.child],
-                attempt=action.attempt,
-                delay=action.delay,
-                reason=str(action.reason),
-                together=together,
-            )
+        self.context.system.events.publish(
+            RestartScheduled,
+            f"{self.context.path}/{action.child}",
+            attempt=action.attempt,
+            delay=action.delay,
+            reason=str(action.reason),
+            together=together,
+        )
         timer = self.context.send_after(action.delay, PlanDue(action.plan))
         self._waits[action.plan] = timer, together
 

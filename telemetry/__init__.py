@@ -10,7 +10,7 @@ from failsoft.telemetry.health import (
     HealthCheck,
     HealthReport,
 )
-from failsoft.telemetry.log import configure_logging, log_events
+from failsoft.telemetry.log import add_actor, configure_logging, log_events
 from failsoft.telemetry.metrics import Metrics, MetricsActor, Scrape
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Metrics",
     "MetricsActor",
     "Scrape",
+    "add_actor",
     "configure_logging",
     "log_events",
 ]

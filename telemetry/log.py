@@ -6,8 +6,9 @@ import logging
 from typing import Any, Literal, TextIO
 
 import structlog
+from structlog.typing import EventDict
 
-from failsoft.actors import EventBus, Subscription
+from failsoft.actors import EventBus, Subscription, current_actor
 from failsoft.messages.events import (
     ActorFailed,
     ActorStarted,
@@ -57,6 +58,7 @@ def configure_logging(
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_actor,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *formatters,
@@ -66,6 +68,18 @@ def configure_logging(
         logger_factory=structlog.WriteLoggerFactory(output),
         cache_logger_on_first_use=False,
     )
+
+
+def add_actor(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """Add ``actor``, the path of the actor whose handler writes the line: a structlog processor.
+
+    For services with a structlog configuration of their own. It costs nothing until a line is
+    written: the path is the name of the actor's task.
+    """
+    path = current_actor()
+    if path is not None:
+        line.setdefault("actor", path)
+    return line
 
 
 def log_events(bus: EventBus) -> Subscription:

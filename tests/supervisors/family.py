@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from failsoft.actors import NORMAL, Actor, ExitReason, System, TreeNode, handles
+from failsoft.actors import NORMAL, Actor, ExitReason, Ref, System, TreeNode, handles
 from failsoft.messages import Message, Request
 from failsoft.supervisors import (
     NO_WAIT,
@@ -16,6 +16,7 @@ from failsoft.supervisors import (
     Restart,
     Strategy,
     Supervisor,
+    WhichChildren,
     child,
 )
 
@@ -130,3 +131,8 @@ class Family:
 async def quiet() -> None:
     """Wait until nothing can run any more but by time: the virtual clock moves only then."""
     await asyncio.sleep(1e-9)
+
+
+async def phases(supervisor: Ref) -> dict[str, str]:
+    """Ask where each child stands."""
+    return {info.id: info.phase for info in await supervisor.ask(WhichChildren())}

@@ -9,7 +9,7 @@ import pytest
 
 from failsoft.actors import Actor, ActorStopped, Ref, StartFailed, System, TreeFailed, handles
 from failsoft.messages import Request
-from failsoft.messages.events import ChildRestarted, Event
+from failsoft.messages.events import ChildRestarted, Event, RestartCalledOff
 from failsoft.supervisors import (
     INFINITE,
     NO_WAIT,
@@ -245,7 +245,7 @@ async def test_too_many_restarts_escalate(clean_loop: None, plain_logs: None) ->
     assert await terminating is None
 
 
-async def test_the_end_during_a_start_and_a_wait(system: System) -> None:
+async def test_the_end_during_a_start_and_a_wait(system: System, events: list[Event]) -> None:
     """SV-18 Nobody is waited for who isn't there."""
     family = Family(system)
     root = await start(system, family, backoff=Backoff(10, jitter=False))
@@ -257,6 +257,7 @@ async def test_the_end_during_a_start_and_a_wait(system: System) -> None:
     began = system.clock.now()
     await system.stop(root)
     assert system.clock.now() == pytest.approx(began)
+    assert RestartCalledOff(path="root", at=began, children=("a",)) in events
     with pytest.raises(ActorStopped):
         await adding
 

@@ -13,6 +13,7 @@ from failsoft.messages.events import (
     ActorFailed,
     ActorStarted,
     ActorStopped,
+    ActorStopping,
     ChildRestarted,
     ChildStarting,
     Event,
@@ -35,6 +36,7 @@ async def test_each_step_of_a_restart_is_an_event(system: System, events: list[E
         ChildStarting(path="root/a", at=0),
         ActorStarted(path="root/a", at=0, incarnation=1),
         ActorStarted(path="root", at=0, incarnation=1),
+        ActorStopping(path="root/a", at=0),
         ActorFailed(path="root/a", at=0, error="KeyError: 'broken'"),
         RestartScheduled(
             path="root/a",

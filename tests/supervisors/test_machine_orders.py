@@ -84,7 +84,7 @@ class World:
                 assert self.machine.ending is None
                 if self.is_group:
                     assert "starting" not in self.alive.values(), "not one by one"
-                    assert "stopping" not in self.alive.values(), "in the midst of a restart"
+                    assert not self.stopping_for_a_restart(), "in the midst of a restart"
                     assert not self.waits, "in the midst of a restart"
                 self.alive[id] = "starting"
             case Halt(id):
@@ -104,6 +104,7 @@ class World:
                 self.answered(call)
             case End():
                 assert not self.alive
+                assert not self.waits
                 assert not self.has_ended
                 self.has_ended = True
 
@@ -123,6 +124,12 @@ class World:
     @property
     def is_group(self) -> bool:
         return self.machine.strategy in ("one_for_all", "rest_for_one")
+
+    def stopping_for_a_restart(self) -> set[str]:
+        """Give who is being stopped without an order to that effect."""
+        open_orders = (order for call, order in self.asked.items() if not self.answers[call])
+        ordered = {order.id for order in open_orders if isinstance(order, StopChild)}
+        return {id for id, state in self.alive.items() if state == "stopping"} - ordered
 
     # -- what happens
 
@@ -213,3 +220,22 @@ def test_each_order_has_one_answer_and_what_it_says_is_so(
             assert child.phase in (Phase.RUNNING, Phase.STOPPED)
             assert not world.machine.is_planned(child)
             assert child.until is None
+
+
+def test_orders_that_take_one_another_back_do_not_pile_up() -> None:
+    """SV-17 While a restart waits, a child is added and stopped over and over."""
+    machine = Machine(
+        [spec("a", "permanent")], "one_for_all", MANY, Backoff(), Random(1), path="root"
+    )
+    world = World(machine)
+    world.step(Begin())
+    world.happen("up", 0, "")
+    world.happen("fail", 0, "")
+    world.happen("add", 1, "permanent")
+    for _ in range(10):
+        world.happen("stop", 1, "")
+        world.happen("again", 1, "")
+    assert len(machine._ordered) == 1
+    world.settle()
+    assert world.alive == {"a": "running", "b": "running"}
+    assert set(world.answers) == set(world.asked)

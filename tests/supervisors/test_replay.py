@@ -42,6 +42,7 @@ async def test_each_moment_of_a_restart_is_told(system: System, events: list[Eve
     family.stops_in = dict.fromkeys("abc", 1.0)
     family.starts_in = dict.fromkeys("abc", 1.0)
     family.tell("b", Fail("broken"))
+    await asyncio.sleep(0.25)  # to look between what happens, at whole seconds
     seen = []
     for _ in range(34):
         await asyncio.sleep(0.5)
@@ -65,19 +66,24 @@ async def test_each_moment_of_a_restart_is_told(system: System, events: list[Eve
 async def test_the_wait_of_a_group_is_told_of_each(system: System, events: list[Event]) -> None:
     """SV-22 system.tree() says until when, and so do the events."""
     family = Family(system)
-    root = await system.spawn(family.supervisor("abc", "rest_for_one", backoff=TEN), "root")
-    family.tell("b", Fail("broken"))
+    root = await system.spawn(family.supervisor("abcd", "rest_for_one", backoff=TEN), "root")
+    family.tell("c", Fail("broken"))
     await quiet()
     assert shown(system) == {
         "root": ("running", None),
         "root/a": ("running", None),
-        "root/b": ("down", 10.0),
+        "root/b": ("running", None),
         "root/c": ("down", 10.0),
+        "root/d": ("down", 10.0),
     }
-    view = replayed(events)["root/b"]
+    view = replayed(events)["root/c"]
     assert view == ActorView("down", 1, 10.0, 1, "KeyError: 'broken'")
+    family.stops_in = {"b": 1}
     family.tell("a", Fail())
     await quiet()
+    assert told(events) == shown(system)
+    assert shown(system)["root/c"] == ("down", None)  # b is waited for first
+    await asyncio.sleep(2)
     assert told(events) == shown(system)
     await root.ask(TerminateChild("b"))
     assert told(events) == shown(system)
@@ -104,4 +110,21 @@ async def test_what_is_below_a_supervisor_goes_with_it(system: System, events: l
     await asyncio.sleep(20)
     assert set(replay.actors) == {"root", "root/inner", "root/inner/x", "root/inner/y", "root/b"}
     assert replay.actors["root/inner"].incarnation == 2
+    assert told(events) == shown(system)
+
+
+async def test_a_group_waits_also_for_one_that_is_gone(system: System, events: list[Event]) -> None:
+    """SV-22 SV-17 Its cause was terminated while the others were being stopped."""
+    family = Family(system)
+    root = await system.spawn(family.supervisor("abc", "one_for_all", backoff=TEN), "root")
+    family.stops_in = {"c": 1}
+    family.tell("b", Fail())
+    await quiet()
+    await root.ask(TerminateChild("b"))
+    await asyncio.sleep(5)
+    assert shown(system) == {
+        "root": ("running", None),
+        "root/a": ("down", 11.0),
+        "root/c": ("down", 11.0),
+    }
     assert told(events) == shown(system)

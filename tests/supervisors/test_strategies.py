@@ -280,6 +280,6 @@ async def test_the_tree_that_fails_says_where_and_why(clean_loop: None, plain_lo
         chain.append(chain[-1].__cause__)
     said = [str(error) for error in chain[:-1]]
     assert said[0].startswith("the tree at root failed: IntensityExceeded")
-    assert "root restarted its children too often; the last to fail was 'inner'" in said[1]
+    assert "root restarted its children too often; the last to fail was 'inner/x'" in said[1]
     assert "root/inner restarted its children too often; the last to fail was 'x'" in said[2]
     assert said[3] == "'over and over'"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from failsoft.actors import System
+from failsoft.actors import Actor, System, bind_correlation_id, handles
+from failsoft.messages import Request
 from failsoft.messages.events import ChildRestarted, FellBack, ModelStateChanged
 from failsoft.telemetry import configure_logging, log_events
 
@@ -62,3 +63,54 @@ def test_an_unknown_level_is_an_error() -> None:
     """It names those there are."""
     with pytest.raises(ValueError, match="debug, info, warning or error"):
         configure_logging(io.StringIO(), level="loud")
+
+
+class Say(Request[None], frozen=True):
+    text: str
+
+
+class SayBeside(Say, frozen=True):
+    pass
+
+
+class Speaker(Actor):
+    async def on_start(self) -> None:
+        structlog.get_logger().info("started")
+
+    @handles(Say)
+    def plain(self, message: Say) -> None:
+        structlog.get_logger().info(message.text)
+
+    @handles(SayBeside, interleave=True)
+    async def beside(self, message: SayBeside) -> None:
+        structlog.get_logger().info(message.text, actor="somebody else")
+        structlog.get_logger().info(message.text)
+
+
+async def test_a_line_knows_the_actor_that_wrote_it(output: io.StringIO) -> None:
+    """TL-09 Whatever kind of handler it is in, with the correlation id of its request."""
+    configure_logging(output)
+    async with System() as system:
+        ref = await system.spawn(Speaker, "speaker")
+        bind_correlation_id("c-1")
+        await ref.ask(Say("plain"))
+        await ref.ask(SayBeside("beside"))
+        structlog.get_logger().info("outside")
+        structlog.contextvars.clear_contextvars()
+    found = [
+        (line["event"], line.get("actor"), line.get("correlation_id")) for line in lines(output)
+    ]
+    assert found == [
+        ("started", "speaker", None),
+        ("plain", "speaker", "c-1"),
+        ("beside", "somebody else", "c-1"),
+        ("beside", "speaker", "c-1"),
+        ("outside", None, "c-1"),
+    ]
+
+
+def test_a_line_from_outside_of_any_loop(output: io.StringIO) -> None:
+    """It has no actor."""
+    configure_logging(output)
+    structlog.get_logger().info("outside")
+    assert "actor" not in lines(output)[0]

@@ -22,12 +22,16 @@ check: $(READY)
 	$(BIN)/mypy --strict src tests
 	$(BIN)/lint-imports
 
-bench: $(READY)
+bench: .venv/.bench-ready
 	@$(BIN)/python -m bench
 
 clean:
 	rm -rf .venv build dist src/failsoft.egg-info $(CACHES)
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.bench-ready: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $@
 
 # The stamp is gone while pip works. A .venv without it is half-made, and is made anew.
 $(READY): pyproject.toml constraints.txt

@@ -214,6 +214,25 @@ class Results(msgspec.Struct, frozen=True):
     supervisor_start_us: float
 
 
+def measure_peers(rounds: int) -> tuple[Paired, ...]:
+    """Compare with other actor libraries, where the extra ``bench`` is installed."""
+    try:
+        from bench import peers
+    except ImportError as error:
+        print(f"no {error.name}: install failsoft[bench] to compare with other libraries")
+        return ()
+    pairs = (
+        ("ask", ask, "Pykka", peers.pykka_ask, 3_000),
+        ("ask", ask, "xoscar", peers.xoscar_ask, 3_000),
+        ("spawn and stop", spawn_and_stop, "Pykka", peers.pykka_spawn_and_stop, 500),
+        ("spawn and stop", spawn_and_stop, "xoscar", peers.xoscar_spawn_and_stop, 500),
+    )
+    return tuple(
+        compare(name, ours, peer_name, peer, operations=operations, rounds=rounds, at_least=10.0)
+        for name, ours, peer_name, peer, operations in pairs
+    )
+
+
 def measure(rounds: int) -> Results:
     paired = (
         compare(
@@ -233,6 +252,7 @@ def measure(rounds: int) -> Results:
             operations=3_000,
             rounds=rounds,
         ),
+        *measure_peers(rounds),
     )
     in_a_process = [sys.executable, "-m", "bench.runtime", "--memory"]
     said = subprocess.run(in_a_process, check=True, stdout=subprocess.PIPE).stdout

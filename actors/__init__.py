@@ -8,29 +8,43 @@ from failsoft.actors.dead_letters import DeadLetter, DeadLetters
 from failsoft.actors.errors import (
     ActorError,
     ActorStopped,
+    AskCycle,
     ChildFailed,
     EndedInStart,
     MailboxFull,
     MessageDropped,
     NameTaken,
     NoSuchActor,
+    OtherSystem,
     StartFailed,
+    StashFull,
     TreeFailed,
     UnknownMessage,
 )
 from failsoft.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitKind, ExitReason
 from failsoft.actors.handlers import handles, streams
 from failsoft.actors.mailbox import Overflow
+from failsoft.actors.misuse import (
+    ActorInUse,
+    NotAMessage,
+    NotAwaited,
+    StoppedItself,
+    SystemNotRunning,
+    WrongThread,
+)
 from failsoft.actors.model import InjectFault, ModelActor
 from failsoft.actors.model_state import ModelState
 from failsoft.actors.ref import Ref
+from failsoft.actors.registry import Registry
 from failsoft.actors.reply import Reply, Stream, StreamReply
 from failsoft.actors.request_context import (
     bind_correlation_id,
+    current_actor,
     current_correlation_id,
     current_deadline,
 )
 from failsoft.actors.signals import Ping, Terminated
+from failsoft.actors.statistics import ActorStatistics, SystemStatistics
 from failsoft.actors.system import System
 from failsoft.actors.tree import TreeNode
 from failsoft.gpu import WorkerSpec
@@ -41,7 +55,10 @@ __all__ = [
     "SHUTDOWN",
     "Actor",
     "ActorError",
+    "ActorInUse",
+    "ActorStatistics",
     "ActorStopped",
+    "AskCycle",
     "ChildFailed",
     "Clock",
     "Context",
@@ -59,22 +76,32 @@ __all__ = [
     "ModelState",
     "NameTaken",
     "NoSuchActor",
+    "NotAMessage",
+    "NotAwaited",
+    "OtherSystem",
     "Overflow",
     "Ping",
     "Ref",
+    "Registry",
     "Reply",
     "StartFailed",
+    "StashFull",
+    "StoppedItself",
     "Stream",
     "StreamReply",
     "Subscription",
     "System",
+    "SystemNotRunning",
+    "SystemStatistics",
     "Terminated",
     "Timer",
     "TreeFailed",
     "TreeNode",
     "UnknownMessage",
     "WorkerSpec",
+    "WrongThread",
     "bind_correlation_id",
+    "current_actor",
     "current_correlation_id",
     "current_deadline",
     "handles",

@@ -31,6 +31,7 @@ class Actor:
 
     mailbox_bound, overflow: the work lane's bound in messages, and what happens at it.
     max_interleaved: how many interleaving handlers may be under way; more wait in the mailbox.
+    stash_bound: how many messages ``context.stash`` may have put aside.
     shutdown_timeout: seconds that a stop may take before the actor is killed, where nobody
         says otherwise.
     """
@@ -38,6 +39,7 @@ class Actor:
     mailbox_bound: ClassVar[int] = DEFAULT_BOUND
     overflow: ClassVar[Overflow] = Overflow.REJECT
     max_interleaved: ClassVar[int] = 256
+    stash_bound: ClassVar[int] = DEFAULT_BOUND
     shutdown_timeout: ClassVar[float] = 5.0
 
     # By class, as a rule; an actor whose messages depend on its arguments sets its own.

@@ -60,6 +60,11 @@ class EventBus:
         """Tell whether anybody listens at all, so that nobody makes events in vain."""
         return bool(self._subscriptions)
 
+    @property
+    def subscribers(self) -> int:
+        """Count who listen."""
+        return len(self._subscriptions)
+
     def publish(self, kind: type[Event], path: str, **fields: object) -> None:
         """Make an event of ``kind`` about ``path`` and pass it on, where anybody listens."""
         if not self._subscriptions:

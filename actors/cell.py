@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from failsoft.actors.actor import Actor
 from failsoft.actors.address import Address
@@ -18,9 +18,11 @@ from failsoft.actors.incarnation import Incarnation
 from failsoft.actors.mailbox import Envelope, Mailbox
 from failsoft.actors.serving import Serving
 from failsoft.actors.signals import ChildExited, ChildReadiness, ChildStarted, Crash, Signal
+from failsoft.actors.statistics import ActorStatistics, actor_statistics
 from failsoft.messages.events import ActorFailed, ActorStarted, ActorStopped, ActorStopping
 
 if TYPE_CHECKING:
+    from failsoft.actors.reply import Reply
     from failsoft.actors.system import System
 
 ActorFactory = Callable[[], Actor]
@@ -112,6 +114,7 @@ class Cell(Address):
             return
         self.reason = reason
         self.is_closed = True
+        self.accepts = self.streams = {}
         self._enter(CellState.CLOSED)
         for envelope in self.mailbox.drain():
             self.undelivered(envelope, "actor stopped")
@@ -159,6 +162,9 @@ class Cell(Address):
         self.actor = actor
         self.accepts, self.streams = actor.message_handlers, actor.stream_handlers
         self.mailbox.bound, self.mailbox.overflow = actor.mailbox_bound, actor.overflow
+        # Of a class whose messages each have their own, it is the field, and as true as a number.
+        if any(getattr(kind, "priority", 0) for kind in (*self.accepts, *self.streams)):
+            self.mailbox.rank()
 
     def stopping(self) -> None:
         """Take note that the actor was asked to stop: no more work for it."""
@@ -186,6 +192,12 @@ class Cell(Address):
                 {"message": f"the end of {self.path} could not be logged", "exception": error}
             )
         self._tell_parent(ChildExited(self, reason))
+
+    def statistics(self) -> ActorStatistics:
+        return actor_statistics(self)
+
+    def has_beside(self, reply: Reply[Any]) -> bool:
+        return self.serving.has_beside(reply)
 
     def regulate(self) -> None:
         """Let work be taken only while the actor runs and has room for it."""

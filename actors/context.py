@@ -6,7 +6,7 @@ import contextvars
 import math
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from failsoft.actors.clock import Clock, Timer
 from failsoft.actors.exit import NORMAL, ExitReason
@@ -81,6 +81,14 @@ class Context:
         """Give the system's source of chance; tests seed it."""
         return self._cell.system.random
 
+    def register(self, name: str) -> None:
+        """Let others find this actor by ``system.whereis(name)``, through its restarts too.
+
+        Raise NameTaken where another actor has the name.
+        """
+        if not self.is_over:
+            self.system.registry.register(name, self.ref)
+
     # -- answers
 
     def defer(self) -> Reply[Any]:
@@ -89,6 +97,21 @@ class Context:
         It stays owed: where the actor ends first, it is answered with the reason.
         """
         return self._cell.serving.defer()
+
+    def stash(self) -> NoReturn:
+        """Put the message in hand aside, and leave the handler: what follows isn't run.
+
+        ``unstash_all`` brings it back. Its answer stays owed, and its deadline counts. At a
+        restart what was put aside goes back to the front of the mailbox. Raise StashFull at the
+        actor's ``stash_bound``: where the handler lets that pass, it is the asker's answer, or
+        makes a dead letter of what nobody asked for.
+        """
+        self._cell.serving.stash()
+
+    def unstash_all(self) -> None:
+        """Have all that was put aside handled next, in its order, before newer messages."""
+        if not self.is_over:
+            self._cell.serving.unstash()
 
     # -- the tree
 

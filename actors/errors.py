@@ -34,12 +34,46 @@ class ActorStopped(ActorError):
         self.reason = reason
 
 
+class AskCycle(ActorError):
+    """Tell an asker that the actors of ``paths`` wait for each other, so that no answer can come.
+
+    Instead of a timeout, and like it an answer: who lets it pass has not failed.
+    """
+
+    is_refusal = True
+
+    def __init__(self, paths: list[str]) -> None:
+        super().__init__(
+            f"{' → '.join(paths)}: each waits for the answer of the next; have one of them tell "
+            "instead of ask, defer its answer, or let its handler interleave"
+        )
+        self.paths = tuple(paths)
+
+
 class MessageDropped(ActorError):
     """Tell an asker that its message was dropped from a full mailbox, as the policy says."""
 
     def __init__(self, path: str, policy: str) -> None:
         super().__init__(f"the mailbox of {path} was full and its policy is {policy}")
         self.path = path
+
+
+class StashFull(ActorError):
+    """Tell a handler, and who asked it, that the stash has no room for the message in hand.
+
+    An answer, like a full mailbox: a handler that lets it pass has not failed.
+    """
+
+    is_refusal = True
+
+    def __init__(self, path: str, bound: int, message: object) -> None:
+        super().__init__(
+            f"the stash of {path} is full ({bound} messages); unstash in time, or give the actor "
+            "a larger `stash_bound`"
+        )
+        self.path = path
+        self.bound = bound
+        self.message = message
 
 
 class UnknownMessage(ActorError):
@@ -52,10 +86,21 @@ class UnknownMessage(ActorError):
 
 
 class NameTaken(ActorError):
-    """Tell that a path is in use; choose another name, or stop the actor that has it."""
+    """Tell that a path or a registered name is in use; choose another, or stop who has it."""
+
+    def __init__(self, name: str, holder: str | None = None) -> None:
+        taken = f"there is an actor at {name} already"
+        if holder is not None:
+            taken = f"the name {name!r} is registered for {holder} already"
+        super().__init__(f"{taken}; choose another name")
+        self.path = holder or name
+
+
+class OtherSystem(ActorError):
+    """Tell that an actor lives in another system than the one where it was to be used."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"there is an actor at {path} already; choose another name")
+        super().__init__(f"{path} lives in another system; use that one for it")
         self.path = path
 
 

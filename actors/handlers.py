@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 import msgspec
 
 from failsoft.actors.reply import Reply
-from failsoft.messages import Message, Request, Streamed
+from failsoft.messages import Control, Message, Request, Streamed
 
 AnswerT = TypeVar("AnswerT")
 ChunkT = TypeVar("ChunkT")
@@ -23,6 +23,7 @@ class Handler(msgspec.Struct, frozen=True):
     interleave: each message gets a task of its own, and others are handled meanwhile
         (Orleans calls this interleaving). The actor's state may change at each ``await``.
     cancellable: the handler is cancelled when nobody waits for its answer any more.
+    is_control: its messages go in the control lane.
     """
 
     method: Callable[..., Any]
@@ -30,6 +31,7 @@ class Handler(msgspec.Struct, frozen=True):
     interleave: bool
     cancellable: bool
     is_plain: bool
+    is_control: bool = False
 
 
 @overload
@@ -74,6 +76,12 @@ def streams(
 def _mark(
     name: str, kind: type[Message], interleave: bool, cancellable: bool
 ) -> Callable[[MethodT], MethodT]:
+    said = f"@{name[1:]}({getattr(kind, '__name__', kind)!s})"
+    if not isinstance(kind, type) and callable(kind):
+        raise TypeError(f"{said} names no message; write @{name[1:]}(TheMessage)")
+    if not (isinstance(kind, type) and issubclass(kind, Message)):
+        raise TypeError(f"{said}: a message is a class that derives from Message")
+
     def mark(method: MethodT) -> MethodT:
         is_stream = inspect.isasyncgenfunction(method)
         is_plain = not (is_stream or inspect.iscoroutinefunction(method))
@@ -81,7 +89,8 @@ def _mark(
             raise TypeError(
                 f"{method.__qualname__} can't interleave: it never awaits; make it async"
             )
-        handler = Handler(method, is_stream, interleave, cancellable, is_plain)
+        is_control = issubclass(kind, Control)
+        handler = Handler(method, is_stream, interleave, cancellable, is_plain, is_control)
         setattr(method, name, (kind, handler))
         return method
 
@@ -94,11 +103,21 @@ def deferring_handler(method: Callable[[Any, Any], Reply[Any]]) -> Handler:
 
 
 def handlers_of(cls: type, name: str) -> dict[type, Handler]:
-    """Collect the handlers of a class and of those it derives from; the nearest one counts."""
+    """Collect the handlers of a class and of those it derives from; the nearest one counts.
+
+    Raise TypeError where a class itself has two of the same message.
+    """
     found: dict[type, Handler] = {}
     for owner in reversed(cls.__mro__):
-        for method in vars(owner).values():
+        own: dict[type, str] = {}
+        for called, method in vars(owner).items():
             if marked := getattr(method, name, None):
                 kind, handler = marked
+                if kind in own:
+                    raise TypeError(
+                        f"{owner.__qualname__} has two handlers of {kind.__name__}: "
+                        f"{own[kind]}, {called}"
+                    )
+                own[kind] = called
                 found[kind] = handler
     return found

@@ -13,6 +13,7 @@ from failsoft.actors.context import Context
 from failsoft.actors.errors import ChildFailed, UnknownMessage
 from failsoft.actors.exit import KILLED, SHUTDOWN, ExitReason, failed
 from failsoft.actors.mailbox import Envelope
+from failsoft.actors.misuse import ActorInUse
 from failsoft.actors.reply import StreamReply
 from failsoft.actors.signals import ChildExited, Crash, Signal, Stop, Wake
 
@@ -54,7 +55,7 @@ class Incarnation:
         self.is_starting = True
         self._kill_timer: Timer | None = None
         self._kill_due = math.inf
-        self.task = cell.system.create_task(self._run())
+        self.task = cell.system.create_task(self._run(), cell)
 
     # -- told from outside
 
@@ -117,6 +118,9 @@ class Incarnation:
         actor = cell.factory()
         if not isinstance(actor, Actor):
             raise TypeError(f"the factory of {cell.path} gave no Actor but: {actor!r}")
+        place: Context | None = getattr(actor, "context", None)
+        if place is not None and not place.is_over:
+            raise ActorInUse(cell.path, place.path)
         actor.context = Context(cell)
         cell.embody(actor)
         return actor
@@ -125,26 +129,24 @@ class Incarnation:
         """Handle messages, control before work, until there is a reason to end."""
         mailbox, serving = self._cell.mailbox, self._cell.serving
         accepts, streams = actor.message_handlers, actor.stream_handlers
-        burst = 0
+        loop = self._cell.system.loop
         while True:
-            envelope = mailbox.take()
-            if envelope is None:
-                await mailbox.wait()
-                burst = 0
-                continue
-            table = streams if envelope.reply.__class__ is StreamReply else accepts
-            handler = table.get(envelope.message.__class__)
-            if handler is None:
-                reason = self._heed(actor, envelope)
-                if reason is not None:
-                    return reason
-            elif handler.is_plain:
-                serving.call(actor, handler, envelope)
+            for _ in range(BURST):
+                envelope = mailbox.take()
+                if envelope is None:
+                    await mailbox.wait(loop)
+                    break
+                table = streams if envelope.reply.__class__ is StreamReply else accepts
+                handler = table.get(envelope.message.__class__)
+                if handler is None:
+                    reason = self._heed(actor, envelope)
+                    if reason is not None:
+                        return reason
+                elif handler.is_plain:
+                    serving.call(actor, handler, envelope)
+                else:
+                    await serving.serve(actor, handler, envelope)
             else:
-                await serving.serve(actor, handler, envelope)
-            burst += 1
-            if burst >= BURST:
-                burst = 0
                 await asyncio.sleep(0)
 
     def _heed(self, actor: Actor, envelope: Envelope) -> ExitReason | None:

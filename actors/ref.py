@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import contextvars
+import asyncio
 import math
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from failsoft.actors.errors import ActorStopped, MailboxFull, UnknownMessage
+from failsoft.actors.ask_cycle import Waiting
+from failsoft.actors.errors import ActorError
 from failsoft.actors.mailbox import Envelope
 from failsoft.actors.reply import DEFAULT_STREAM_BOUND, Reply, Stream, StreamReply
 from failsoft.actors.request_context import deadline_var
@@ -14,6 +16,8 @@ from failsoft.messages import InferenceTimeout, Message, Request, Streamed
 
 if TYPE_CHECKING:
     from failsoft.actors.address import Address
+    from failsoft.actors.handlers import Handler
+    from failsoft.actors.statistics import ActorStatistics
 
 AnswerT = TypeVar("AnswerT")
 ChunkT = TypeVar("ChunkT")
@@ -45,14 +49,20 @@ class Ref:
         """Tell whether the actor may yet handle messages; one that is being restarted may."""
         return not self._address.is_closed
 
+    def statistics(self) -> ActorStatistics:
+        """Count what the actor has done so far, and has before it."""
+        return self._address.statistics()
+
     def tell(self, message: Message) -> None:
         """Send without an answer. To a stopped actor it is a dead letter."""
+        # The hot path: one look-up says that the message is known, and that it is mere work.
         address = self._address
-        address.check(message)
-        if address.is_closed:
-            address.dead_letters.add(address.path, message, "actor stopped")
-            return
-        address.put(Envelope(message, None, contextvars.copy_context()))
+        handler = address.accepts.get(message.__class__)
+        envelope = Envelope(message, None, copy_context())
+        if handler is None or handler.is_control:
+            address.put_rare(envelope)
+        elif (dropped := address.mailbox.put(envelope)) is not None:
+            address.overflowed(dropped)
 
     async def ask(
         self,
@@ -67,14 +77,26 @@ class Ref:
         deadline of the request in hand is taken over, else the system's ``ask_timeout``
         counts; where there are several, the earliest.
         Raise InferenceTimeout at the deadline, ActorStopped where the actor ended first,
-        MailboxFull, UnknownMessage, and whatever the handler raised.
+        AskCycle where it waits for the asker's own answer, MailboxFull, UnknownMessage, and
+        whatever the handler raised. Nothing is sent before it is awaited.
         """
         address = self._address
-        address.check(request)
-        ends = self._deadline(timeout, deadline)
-        reply: Reply[AnswerT] = Reply(address.clock, ends, address.late_answer)
-        self._post(request, reply)
-        return await reply.wait()
+        handler = address.accepts.get(request.__class__)
+        if handler is None:
+            address.check(request)
+        now = address.clock.now()
+        reply: Reply[AnswerT] = Reply(address, self._deadline(now, timeout, deadline), now)
+        asker = address.system.asker()
+        try:
+            if asker is None:
+                self._post(request, reply, handler)
+                return await reply.answer
+            with Waiting(asker, address, reply):
+                self._post(request, reply, handler)
+                return await reply.answer
+        except asyncio.CancelledError:
+            reply.abandon()
+            raise
 
     def stream(
         self,
@@ -89,37 +111,37 @@ class Ref:
         The deadline is that of the whole stream, found as for ``ask``.
         """
         address = self._address
-        if address.streams is not None and type(request) not in address.streams:
-            raise UnknownMessage(address.path, request, address.streams, "streams")
-        ends = self._deadline(timeout, deadline)
-        reply = StreamReply(address.clock, ends, address.late_answer, bound)
-        self._post(request, reply)
+        handler = address.streams.get(request.__class__)
+        if handler is None:
+            address.check(request, "streams")
+        now = address.clock.now()
+        reply = StreamReply(address, self._deadline(now, timeout, deadline), now, bound)
+        self._post(request, reply, handler)
         return Stream(reply)
 
-    def _deadline(self, timeout: float | None, deadline: float | None) -> float:
-        address = self._address
+    def _deadline(self, now: float, timeout: float | None, deadline: float | None) -> float:
         ends = deadline_var.get()
-        now = address.clock.now()
         if timeout is not None:
             ends = min(ends, now + timeout)
         if deadline is not None:
             ends = min(ends, deadline)
-        if timeout is None and deadline is None and ends == math.inf:
-            ends = now + address.system.ask_timeout
+        if ends == math.inf and timeout is None and deadline is None:
+            ends = now + self._address.system.ask_timeout
         if ends <= now:
             raise InferenceTimeout.after(max(0.0, timeout or 0.0))
         return ends
 
-    def _post(self, request: Message, reply: Reply[Any]) -> None:
+    def _post(self, request: Message, reply: Reply[Any], handler: Handler | None) -> None:
         address = self._address
-        if address.is_closed:
-            reply.abandon()
-            raise ActorStopped(address.path, str(address.reason))
-        context = contextvars.copy_context()
+        context = copy_context()
         context.run(deadline_var.set, reply.deadline)
+        envelope = Envelope(request, reply, context)
         try:
-            address.put(Envelope(request, reply, context))
-        except MailboxFull:
+            if handler is None or handler.is_control:
+                address.put_rare(envelope)
+            elif (dropped := address.mailbox.put(envelope)) is not None:
+                address.overflowed(dropped)
+        except ActorError:
             reply.abandon()
             raise
 

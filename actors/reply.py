@@ -1,7 +1,7 @@
 """The one answer that an actor owes a caller: exactly one, whatever happens.
 
-The two ends of it: the caller waits (``wait``, or the chunks of a ``Stream``), the actor sets.
-The first answer counts; a later one is reported as a dead letter, and raises nothing.
+The two ends of it: the caller waits, for ``answer`` or for the chunks of a ``Stream``; the actor
+sets. The first answer counts; a later one is reported as a dead letter, and raises nothing.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from failsoft.actors.clock import Clock, Timer
 from failsoft.messages import InferenceTimeout
+
+if TYPE_CHECKING:
+    from failsoft.actors.address import Address
+    from failsoft.actors.clock import Timer
 
 AnswerT = TypeVar("AnswerT")
 
@@ -23,90 +26,85 @@ DEFAULT_STREAM_BOUND = 64
 class Reply(Generic[AnswerT]):
     """Be a slot for an answer, with a deadline.
 
-    deadline: on the system's clock; infinity for none.
-    on_late: is told of an answer that came when there was already one, or nobody to take it.
+    address: whose answer it is; an answer that comes when there was already one, or nobody to
+        take it, is buried there.
+    deadline, asked_at: on the system's clock; infinity for no deadline.
     """
 
-    __slots__ = ("_answer", "_callbacks", "_on_late", "_timer", "asked_at", "deadline")
+    __slots__ = ("_address", "_callbacks", "_timer", "answer", "asked_at", "deadline")
 
-    def __init__(self, clock: Clock, deadline: float, on_late: Callable[[object], None]) -> None:
-        self._answer: asyncio.Future[AnswerT] = asyncio.get_running_loop().create_future()
+    def __init__(self, address: Address, deadline: float, asked_at: float) -> None:
+        self._address = address
+        self.answer: asyncio.Future[AnswerT] = address.system.loop.create_future()
         self._callbacks: list[Callable[[], object]] | None = None
-        self._on_late = on_late
-        self.asked_at = clock.now()
+        self.asked_at = asked_at
         self.deadline = deadline
         self._timer: Timer | None = None
         if deadline != math.inf:
-            self._timer = clock.call_at(deadline, self._expire)
+            self._timer = address.clock.call_at(deadline, self._expire)
 
     @property
     def is_open(self) -> bool:
         """Tell whether an answer is still wanted."""
-        return not self._answer.done()
+        return not self.answer.done()
 
     def set(self, value: AnswerT) -> bool:
         """Answer. Give False where the answer came too late."""
-        if self._answer.done():
-            self._on_late(value)
+        if self.answer.done():
+            self._address.late_answer(value)
             return False
-        self._answer.set_result(value)
-        self._close()
+        self.answer.set_result(value)
+        if self._timer is not None or self._callbacks is not None:
+            self._close()
         return True
 
     def fail(self, error: BaseException) -> bool:
         """Answer with an error. Give False where it came too late."""
-        if self._answer.done():
-            self._on_late(error)
+        if self.answer.done():
+            self._address.late_answer(error)
             return False
         if isinstance(error, (StopIteration, asyncio.CancelledError)):
             # A future can't carry the one, and the other would look like the asker's own.
             raised, error = error, RuntimeError(f"the handler raised {type(error).__name__}")
             error.__cause__ = raised
-        self._answer.set_exception(error)
-        self._answer.exception()  # a reader that has left must not cause a warning
+        self.answer.set_exception(error)
+        self.answer.exception()  # a reader that has left must not cause a warning
         self._close()
         return True
 
     def abandon(self) -> None:
         """Go away: no answer is wanted any more."""
-        if self._answer.cancel():
-            self._close()
+        self.answer.cancel()
+        self._close()
 
     def abandon_soon(self) -> None:
         """Go away, said from any thread."""
-        loop = self._answer.get_loop()
+        loop = self.answer.get_loop()
         if self.is_open and not loop.is_closed():
             loop.call_soon_threadsafe(self.abandon)
 
     def when_closed(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called once no answer is wanted any more, for whatever reason."""
-        if self._answer.done():
+        if self.answer.done():
             callback()
         elif self._callbacks is None:
             self._callbacks = [callback]
         else:
             self._callbacks.append(callback)
 
-    async def wait(self) -> AnswerT:
-        """Wait for the answer. A cancelled waiter abandons the request."""
-        try:
-            return await self._answer
-        except asyncio.CancelledError:
-            self._close()
-            raise
-
     def _expire(self) -> None:
         self._timer = None
-        if not self._answer.done():
+        if not self.answer.done():
             self.fail(InferenceTimeout.after(self.deadline - self.asked_at))
 
     def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        callbacks, self._callbacks = self._callbacks, None
-        for callback in callbacks or ():
-            callback()
+        if self._callbacks is not None:
+            callbacks, self._callbacks = self._callbacks, None
+            for callback in callbacks:
+                callback()
 
 
 class StreamReply(Reply[None]):
@@ -121,12 +119,12 @@ class StreamReply(Reply[None]):
 
     def __init__(
         self,
-        clock: Clock,
+        address: Address,
         deadline: float,
-        on_late: Callable[[object], None],
+        asked_at: float,
         bound: int = DEFAULT_STREAM_BOUND,
     ) -> None:
-        super().__init__(clock, deadline, on_late)
+        super().__init__(address, deadline, asked_at)
         self._bound = bound
         self._chunks: deque[Any] = deque()
         self._reader: asyncio.Future[None] | None = None
@@ -136,7 +134,7 @@ class StreamReply(Reply[None]):
     async def send(self, chunk: Any) -> bool:
         """Give the reader a chunk; wait while the bound is reached. False: nobody reads."""
         while len(self._chunks) >= self._bound and self.is_open:
-            self._writer = asyncio.get_running_loop().create_future()
+            self._writer = self._address.system.loop.create_future()
             await self._writer
         return self.push(chunk)
 
@@ -155,10 +153,10 @@ class StreamReply(Reply[None]):
         """Give the next chunk. Raise StopAsyncIteration at the end, or the stream's error."""
         while not self._chunks:
             if not self.is_open:
-                if not self._answer.cancelled():
-                    self._answer.result()
+                if not self.answer.cancelled():
+                    self.answer.result()
                 raise StopAsyncIteration
-            self._reader = asyncio.get_running_loop().create_future()
+            self._reader = self._address.system.loop.create_future()
             await self._reader
         chunk = self._chunks.popleft()
         _wake(self._writer)

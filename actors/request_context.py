@@ -6,10 +6,14 @@ so that whatever a handler asks on inherits them, and the next message doesn't.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from contextvars import ContextVar
 
 import structlog
+
+# What the name of an actor's task begins with; its path follows.
+ACTOR_TASK = "actor "
 
 deadline_var: ContextVar[float] = ContextVar("failsoft_deadline", default=math.inf)
 correlation_var: ContextVar[str | None] = ContextVar("failsoft_correlation_id", default=None)
@@ -23,6 +27,19 @@ def current_deadline() -> float:
 def current_correlation_id() -> str | None:
     """Give the correlation id of the request in hand."""
     return correlation_var.get()
+
+
+def current_actor() -> str | None:
+    """Give the path of the actor whose code this is; None outside of actors' handlers.
+
+    A task that a handler makes for itself is none of the actor's, and has none.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs in this thread
+        return None
+    name = "" if task is None else task.get_name()
+    return name.removeprefix(ACTOR_TASK) if name.startswith(ACTOR_TASK) else None
 
 
 def bind_correlation_id(correlation_id: str) -> None:

@@ -6,16 +6,19 @@ import asyncio
 import contextvars
 import copy
 import math
-from typing import TYPE_CHECKING, Any
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import anyio
 
 from failsoft.actors.drive import drive
-from failsoft.actors.errors import ActorStopped
+from failsoft.actors.errors import ActorStopped, StashFull
 from failsoft.actors.exit import ExitReason
 from failsoft.actors.mailbox import Envelope
+from failsoft.actors.misuse import NotAwaited
 from failsoft.actors.reply import Reply, StreamReply
 from failsoft.actors.signals import Wake
+from failsoft.actors.stash import PutAside, Stash
 from failsoft.messages import InferenceError
 
 if TYPE_CHECKING:
@@ -32,12 +35,14 @@ class Serving:
     """
 
     __slots__ = (
+        "_began",
         "_cell",
         "_deferrable",
         "_in_hand",
         "_is_ending",
         "_jobs",
         "_owed",
+        "_stash",
         "expired",
         "failed",
         "handled",
@@ -51,6 +56,8 @@ class Serving:
         self._in_hand: Envelope | None = None
         self._deferrable: Envelope | None = None
         self._is_ending = False
+        self._began = 0.0
+        self._stash: Stash | None = None
         self.handled = 0
         self.failed = 0
         self.expired = 0
@@ -66,6 +73,26 @@ class Serving:
         actor, jobs = self._cell.actor, self._jobs
         return actor is not None and bool(jobs) and len(jobs or ()) >= actor.max_interleaved
 
+    @property
+    def interleaving(self) -> int:
+        """Count the handlers that run side by side."""
+        return len(self._jobs or ())
+
+    @property
+    def owed(self) -> int:
+        """Count the deferred answers that have yet to be given."""
+        return len(self._owed or ())
+
+    @property
+    def busy_since(self) -> float | None:
+        """Give when the handler in hand began to await; None where there is none."""
+        return None if self._in_hand is None else self._began
+
+    def has_beside(self, reply: Reply[Any]) -> bool:
+        """Tell whether an answer is deferred, or in an interleaving handler's hand."""
+        jobs = self._jobs or {}
+        return reply in (self._owed or ()) or any(e.reply is reply for e in jobs.values())
+
     def defer(self) -> Reply[Any]:
         """Take over the answer to the message in hand; it is owed until it is given."""
         envelope = self._deferrable
@@ -73,12 +100,37 @@ class Serving:
             raise RuntimeError("defer() is for plain handlers, while they handle a message")
         reply = envelope.reply
         if reply is None:  # it came by tell: the answer goes nowhere
-            reply = Reply(self._cell.clock, math.inf, lambda _answer: None)
+            reply = Reply(self._cell, math.inf, self._cell.clock.now())
         if self._owed is None:
             self._owed = set()
         self._owed.add(reply)
         reply.when_closed(lambda: self._settled(reply))
         return reply
+
+    @property
+    def stashed(self) -> int:
+        """Count the messages that are put aside."""
+        return 0 if self._stash is None else len(self._stash)
+
+    def stash(self) -> NoReturn:
+        """Leave the handler in hand, and put its message aside."""
+        envelope = self._deferrable or self._in_hand
+        if envelope is None or asyncio.current_task() is not self._cell.task:
+            raise RuntimeError(
+                "stash() is for handlers that don't interleave, while they handle a message"
+            )
+        if self._stash is None:
+            assert self._cell.actor is not None
+            self._stash = Stash(self._cell.actor.stash_bound)
+        if self._stash.is_full:
+            raise StashFull(self._cell.path, self._stash.bound, envelope.message)
+        raise PutAside(envelope)
+
+    def unstash(self) -> None:
+        """Put all that was put aside back to the front of the mailbox."""
+        if self._stash is not None:
+            self._cell.mailbox.put_back(self._stash.take_all())
+            self._stash = None  # a new incarnation may have another bound
 
     def call(self, actor: Actor, handler: Handler, envelope: Envelope) -> None:
         """Serve a message whose handler is a plain method: no coroutine, the hot path.
@@ -86,7 +138,7 @@ class Serving:
         An exception that comes out of it ends the actor.
         """
         reply = envelope.reply
-        if reply is not None and not reply.is_open:
+        if reply is not None and reply.answer.done():
             self.expired += 1  # the asker has gone, or its deadline has passed
             return
         context = envelope.context
@@ -95,6 +147,8 @@ class Serving:
         self._deferrable = envelope
         try:
             result = context.run(handler.method, actor, envelope.message)
+            if result is not None and result.__class__ is CoroutineType:
+                raise self._not_awaited(handler, result)
         except BaseException as error:  # a CancelledError too: it was raised, not delivered
             if not self._is_answer(reply, error):
                 raise
@@ -118,9 +172,10 @@ class Serving:
         if context is None:
             context = contextvars.copy_context()
         self._in_hand = envelope  # and there it stays where the handler is cancelled
+        self._began = self._cell.clock.now()
         try:
             await drive(self._answer(actor, handler, envelope), context)
-        except Exception as error:
+        except (Exception, PutAside) as error:
             self._in_hand = None
             if not self._is_answer(reply, error):
                 raise
@@ -130,6 +185,7 @@ class Serving:
     async def end(self, reason: ExitReason) -> None:
         """Answer or bury all that is in hand; cancel what interleaves, and wait for it."""
         self._is_ending = True
+        self.unstash()
         for reply in tuple(self._owed or ()):
             reply.fail(self._ended(reason))
         if self._in_hand is not None:
@@ -183,7 +239,7 @@ class Serving:
 
     def _start_job(self, actor: Actor, handler: Handler, envelope: Envelope) -> None:
         job = self._cell.system.create_task(
-            self._run_job(actor, handler, envelope), envelope.context
+            self._run_job(actor, handler, envelope), self._cell, envelope.context
         )
         if self._jobs is None:
             self._jobs = {}
@@ -212,11 +268,22 @@ class Serving:
 
     # -- answers
 
+    def _not_awaited(self, handler: Handler, result: CoroutineType[Any, Any, Any]) -> NotAwaited:
+        result.close()
+        return NotAwaited(self._cell.path, handler.method.__qualname__)
+
     def _is_answer(self, reply: Reply[Any] | None, error: BaseException) -> bool:
         """Give the error to the asker; tell whether it is an answer, and no failure."""
+        if isinstance(error, PutAside):
+            assert self._stash is not None
+            self._stash.put(error.envelope)
+            return True
+        if isinstance(error, StashFull) and error.path == self._cell.path and reply is None:
+            self._cell.dead_letters.add(error.path, error.message, "stash full")
+            return True
         if reply is not None and reply.is_open:
             reply.fail(error)
-        if isinstance(error, InferenceError) and error.is_refusal and reply is not None:
+        if reply is not None and getattr(error, "is_refusal", False):
             self.handled += 1
             return True
         self.failed += 1

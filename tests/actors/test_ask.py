@@ -393,18 +393,3 @@ async def test_an_actor_that_is_being_restarted_is_waited_for(system: System) ->
         await ref.ask(Noted(), timeout=1e-6)
     assert await ref.ask(Noted()) == []
     assert system.find("root/actor") == ref
-
-
-async def test_an_ask_of_oneself_ends_at_the_deadline(system: System) -> None:
-    """RT-16 A cycle of asks doesn't hold the tree up for longer than that."""
-
-    class Cyclic(Busy):
-        @handles(Work)
-        async def work(self, message: Work) -> str:
-            return await self.context.ref.ask(message)
-
-    ref = await system.spawn(Cyclic, "cyclic")
-    with pytest.raises(InferenceTimeout):
-        await ref.ask(Work(), timeout=3)
-    await quiet()
-    assert await ref.ask(Noted()) == []

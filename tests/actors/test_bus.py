@@ -13,6 +13,7 @@ from failsoft.messages.events import (
     ActorFailed,
     ActorStarted,
     ActorStopped,
+    ActorStopping,
     DeadLettered,
     Event,
     SubscriberDropped,
@@ -32,7 +33,7 @@ async def test_a_subscriber_gets_the_kinds_it_asked_for(system: System) -> None:
     ref = await system.spawn(Notebook, "a")
     await system.stop(ref)
     assert [type(event) for event in some] == [ActorStopped]
-    assert [type(event) for event in every] == [ActorStarted, ActorStopped]
+    assert [type(event) for event in every] == [ActorStarted, ActorStopping, ActorStopped]
     assert {event.path for event in every} == {"a"}
 
 

@@ -363,7 +363,8 @@ async def test_an_actor_that_asks_to_be_stopped_and_waits_is_killed(system: Syst
     class Waiting(Busy):
         @handles(Work)
         async def work(self, _message: Work) -> str:
-            await self.context.system.stop(self.context.ref, within=3)
+            stopping = self.context.system.stop(self.context.ref, within=3)
+            await asyncio.ensure_future(stopping)  # else it would be told at once
             return "unreachable"
 
     ref = await system.spawn(Waiting, "waiting")

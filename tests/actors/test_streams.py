@@ -144,9 +144,9 @@ def test_a_stream_that_outlives_its_loop_is_dropped_without_a_word() -> None:
     loop = asyncio.new_event_loop()
 
     async def make() -> Stream[int]:
-        from failsoft.actors import LoopClock
-
-        return Stream(StreamReply(LoopClock(), float("inf"), print))
+        async with System() as system:
+            ref = await system.spawn(Counting, "counting")
+            return Stream(StreamReply(ref.address, float("inf"), system.clock.now()))
 
     stream = loop.run_until_complete(make())
     loop.close()

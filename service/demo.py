@@ -53,6 +53,8 @@ async def _run(folder: Path, view: View) -> DemoResult:
     demo = Demo(folder, view.tell)
     running = asyncio.current_task()
     assert running is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    # For Ctrl-C too: asyncio's own handler raises in the midst of things the second time.
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sent, running.cancel)
     async with view.live(lambda: demo.system):
         return await demo.run()

@@ -21,14 +21,17 @@ import msgspec
 import structlog
 
 from bench.paired import Paired, compare
-from failsoft.actors import Actor, System, handles
+from failsoft.actors import Actor, Ping, System, handles
 from failsoft.messages import Message, Request
-from failsoft.supervisors import Supervisor, child
+from failsoft.messages.events import ChildRestarted
+from failsoft.supervisors import NO_WAIT, Intensity, Supervisor, child, supervisor
 
 OUTPUT = Path("build/bench/runtime.json")
 
 # A sender that never waits would fill the mailbox: it sends so many, then lets the other run.
 BURST = 64
+RESTARTS = 1_000
+CROWD = 100_000
 
 
 class Tick(Message, frozen=True):
@@ -168,6 +171,46 @@ async def tree_of_supervisors(count: int) -> float:
         return process_time() - began
 
 
+class Boom(Message, frozen=True):
+    pass
+
+
+class Fragile(Actor):
+    @handles(Boom)
+    def boom(self, _message: Boom) -> None:
+        raise RuntimeError("boom")
+
+
+async def restarts(count: int) -> float:
+    """Have a child fail ``count`` times; give the seconds from each failure to the restart."""
+    endless = Intensity(max_restarts=count)
+    tree = supervisor("root", child("fragile", Fragile), backoff=NO_WAIT, intensity=endless)
+    async with System() as system:
+        restarted = asyncio.Event()
+        system.events.subscribe(lambda _event: restarted.set(), ChildRestarted)
+        await system.spawn(tree.start, "root")
+        fragile = system.ref("root/fragile")
+        began = process_time()
+        for _ in range(count):
+            restarted.clear()
+            fragile.tell(Boom())
+            await restarted.wait()
+        return process_time() - began
+
+
+async def crowd(count: int) -> float:
+    """Have ``count`` actors alive at once, each of which has handled a message; give seconds."""
+    async with System() as system:
+        began = process_time()
+        refs = [await system.spawn(Idle, str(number)) for number in range(count)]
+        for ref in refs:
+            ref.tell(Tick())
+        await refs[-1].ask(Ping())
+        elapsed = process_time() - began
+        assert all(ref.statistics().handled for ref in refs)
+        return elapsed
+
+
 class Memory(msgspec.Struct, frozen=True):
     """Tell what an idle actor takes: traced by Python, and of the process's resident memory."""
 
@@ -212,6 +255,9 @@ class Results(msgspec.Struct, frozen=True):
     paired: tuple[Paired, ...]
     memory: Memory
     supervisor_start_us: float
+    restart_us: float
+    crowd: int
+    crowd_seconds: float
 
 
 def measure_peers(rounds: int) -> tuple[Paired, ...]:
@@ -266,6 +312,9 @@ def measure(rounds: int) -> Results:
         paired=paired,
         memory=memory,
         supervisor_start_us=seconds / supervisors * 1e6,
+        restart_us=asyncio.run(restarts(RESTARTS)) / RESTARTS * 1e6,
+        crowd=CROWD,
+        crowd_seconds=asyncio.run(crowd(CROWD)),
     )
 
 
@@ -274,7 +323,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=9, help="rounds to take the median of")
     parser.add_argument("--memory", action="store_true", help="only measure memory; prints JSON")
     options = parser.parse_args(arguments)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     if options.memory:
         sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(measure_memory())))
         return
@@ -289,6 +338,8 @@ def main(arguments: list[str] | None = None) -> None:
         f"{memory.resident_bytes / 1024:.2f} KiB resident, at most 3 KiB"
     )
     print(f"{'a supervisor starts':<22} {results.supervisor_start_us:.0f} µs, at most 500 µs")
+    print(f"{'a child is restarted':<22} {results.restart_us:.0f} µs from its failure on, without the log line")
+    print(f"{'actors at once':<22} {results.crowd:,} in {results.crowd_seconds:.1f} s")
     print(f"written to {OUTPUT}")
 
 

@@ -142,9 +142,9 @@ class Ticking(Actor):
 
 
 async def test_timers(system: System) -> None:
-    """RT-22 RT-15: periodic, and called off from within."""
+    """RT-22 RT-15: periodic, and called off from within; one tick may be on its way by then."""
     ref = await system.spawn(Ticking, "a")
-    assert await ref.ask(Work()) == "3 ticks"
+    assert await ref.ask(Work()) in ("3 ticks", "4 ticks")
 
 
 async def test_what_a_sender_has_bound(system: System) -> None:

@@ -338,7 +338,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"{memory.resident_bytes / 1024:.2f} KiB resident, at most 3 KiB"
     )
     print(f"{'a supervisor starts':<22} {results.supervisor_start_us:.0f} µs, at most 500 µs")
-    print(f"{'a child is restarted':<22} {results.restart_us:.0f} µs from its failure on, without the log line")
+    print(f"{'a child is restarted':<22} {results.restart_us:.0f} µs from its failure on, unlogged")
     print(f"{'actors at once':<22} {results.crowd:,} in {results.crowd_seconds:.1f} s")
     print(f"written to {OUTPUT}")
 

@@ -32,7 +32,7 @@ from failsoft.actors.misuse import (
     SystemNotRunning,
     WrongThread,
 )
-from failsoft.actors.model import InjectFault, ModelActor
+from failsoft.actors.model import ModelActor
 from failsoft.actors.model_state import ModelState
 from failsoft.actors.ref import Ref
 from failsoft.actors.registry import Registry
@@ -68,7 +68,6 @@ __all__ = [
     "EventBus",
     "ExitKind",
     "ExitReason",
-    "InjectFault",
     "LoopClock",
     "MailboxFull",
     "MessageDropped",

@@ -26,8 +26,10 @@ from failsoft.actors.reply import Reply, StreamReply
 from failsoft.actors.request_context import current_correlation_id
 from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerProcess, WorkerSpec
 from failsoft.messages import (
+    ErrorInfo,
     GenerateText,
-    ModelLoadingFailed,
+    InferenceError,
+    InjectFault,
     ModelOverloaded,
     Request,
     WorkerLost,
@@ -55,19 +57,8 @@ from failsoft.messages.frames import (
     Ready,
     Report,
 )
-from failsoft.messages.request import Control
 
 log = structlog.get_logger("failsoft.model")
-
-
-class InjectFault(Control, frozen=True):
-    """Have a fault happen in the worker; heeded only where its spec has ``fault_hooks``.
-
-    See ``failsoft.messages.frames.Inject``.
-    """
-
-    fault: str
-    after_steps: int = 0
 
 
 class ModelActor(Actor):
@@ -100,6 +91,7 @@ class ModelActor(Actor):
         self._worker: WorkerProcess | None = None
         self._state = ModelState.STARTING
         self._is_ending = False
+        self._blamed = False
         self._loaded = (0, 0)
         self._tokens = 0
         self._steps = 0
@@ -151,19 +143,24 @@ class ModelActor(Actor):
     def _accept(self, request: Request[Any]) -> Reply[Any]:
         """Take a request in; its answer comes later, or at once where there is no room."""
         reply = self.context.defer()
-        if self._jobs.is_full:
-            reply.fail(
-                ModelOverloaded(
-                    f"{self._jobs.most_waiting} requests wait for this model already; "
-                    "try again later, or send it less.",
-                    details={"queue_limit": self._jobs.most_waiting},
-                )
-            )
+        try:
+            body = self._codec.encode(request)
+            self._check_room()
+        except InferenceError as refusal:
+            reply.fail(refusal)
             return reply
-        job = self._jobs.add(request, reply, current_correlation_id())
+        job = self._jobs.add(type(request), body, reply, current_correlation_id())
         reply.when_closed(functools.partial(self._closed, job))
         self._send_next()
         return reply
+
+    def _check_room(self) -> None:
+        if self._jobs.is_full:
+            raise ModelOverloaded(
+                f"{self._jobs.most_waiting} requests wait for this model already; "
+                "try again later, or send it less.",
+                details={"queue_limit": self._jobs.most_waiting},
+            )
 
     def _closed(self, job: Job) -> None:
         """See that no more work is done for a job that was answered or given up."""
@@ -195,9 +192,10 @@ class ModelActor(Actor):
             case Done(id, reply):
                 self._done(id, reply)
             case Failed(id, error, sticky):
-                self._finish(id, lambda job: job.reply.fail(error_from(error)))
                 if sticky:
-                    self._kill("its device can't be used any more")
+                    self._broke_device(id, error)
+                else:
+                    self._finish(id, lambda job: job.reply.fail(error_from(error)))
             case Heartbeat():
                 self._rss_bytes = report.rss_bytes
                 self._steps = report.steps
@@ -261,6 +259,14 @@ class ModelActor(Actor):
             self._tokens += getattr(usage, "completion_tokens", 0)
         self._finish(id, lambda job: job.reply.set(decoded))
 
+    def _broke_device(self, id: int, error: ErrorInfo) -> None:
+        """Answer the one that was in work, which costs this worker; nobody else is to blame."""
+        known = error_from(error)
+        known.details["begun"] = True
+        self._blamed = True
+        self._finish(id, lambda job: job.reply.fail(known))
+        self._kill("its device can't be used any more")
+
     def _finish(self, id: int, answer: Callable[[Job], object]) -> None:
         job = self._jobs.finish(id)
         if job is None:
@@ -280,16 +286,17 @@ class ModelActor(Actor):
         assert self._worker is not None
         self._worker.kill(reason)
 
-    def _fail(self, error: WorkerLost | ModelLoadingFailed | Any) -> None:
+    def _fail(self, error: InferenceError) -> None:
         """Answer all that is in hand with the loss, each with an error of its own, and fail."""
         if not self._enter(ModelState.FAILED):
             return
         self.context.set_ready(False)
         for position, job in enumerate(self._jobs.take_running()):
             # The worker goes by order: only the first was begun, and can be to blame.
-            job.reply.fail(_copy(error, job, begun=position == 0))
+            begun = position == 0 and not self._blamed
+            job.reply.fail(job.lost_by(error, begun=begun))
         for job in self._jobs.take_waiting():
-            job.reply.fail(_copy(error, job, begun=False))
+            job.reply.fail(job.lost_by(error, begun=False))
         self.context.crash(error)
 
     def _enter(self, state: ModelState) -> bool:
@@ -307,9 +314,3 @@ class ModelActor(Actor):
     def _inject(self, message: InjectFault) -> None:
         assert self._worker is not None
         self._worker.send(Inject(message.fault, message.after_steps))
-
-
-def _copy(error: Any, job: Job, *, begun: bool) -> Any:
-    """Give the error for one job: an exception belongs to one who waits."""
-    details = {**error.details, "begun": begun, "tokens": job.tokens}
-    return type(error)(error.message, details=details, correlation_id=job.correlation_id)

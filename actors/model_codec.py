@@ -9,9 +9,12 @@ from typing import Any
 import msgspec
 
 from failsoft.actors.model_jobs import Job
-from failsoft.messages import Request
+from failsoft.messages import InvalidInput, Request
 from failsoft.messages.frames import Run
-from failsoft.messages.wire import raw
+from failsoft.messages.wire import MAX_FRAME_BYTES, raw
+
+# What a frame holds besides the request: ids, a deadline, a correlation id.
+_MOST_BYTES = MAX_FRAME_BYTES - 65_536
 
 _Decoder = msgspec.msgpack.Decoder[Any]
 
@@ -29,15 +32,26 @@ class ModelCodec:
             for kind in requests
         }
 
+    def encode(self, request: Request[Any]) -> msgspec.Raw:
+        """Encode a request. Raises InvalidInput where the wire can't carry it."""
+        try:
+            body = raw(request)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise InvalidInput.in_fields({"request": f"can't be encoded ({error})"}) from error
+        if len(bytes(body)) > _MOST_BYTES:
+            said = f"is too large: {len(bytes(body))} bytes; at most {_MOST_BYTES} can be sent"
+            raise InvalidInput.in_fields({"request": said})
+        return body
+
     def run(self, job: Job) -> Run:
         """Give the frame that starts ``job``."""
         deadline = None if job.reply.deadline == math.inf else job.reply.deadline
-        return Run(job.id, raw(job.request), job.is_stream, deadline, job.correlation_id)
+        return Run(job.id, job.body, job.is_stream, deadline, job.correlation_id)
 
     def reply(self, job: Job, value: msgspec.Raw) -> Any:
         """Decode the reply to ``job``. Raises msgspec.DecodeError where it is none."""
-        return self._replies[type(job.request)].decode(value)
+        return self._replies[job.kind].decode(value)
 
     def chunk(self, job: Job, value: msgspec.Raw) -> Any:
         """Decode a chunk of the answer to ``job``. Raises msgspec.DecodeError where it is none."""
-        return self._chunks[type(job.request)].decode(value)
+        return self._chunks[job.kind].decode(value)

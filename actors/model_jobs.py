@@ -8,16 +8,19 @@ from typing import Any
 import msgspec
 
 from failsoft.actors.reply import Reply, StreamReply
+from failsoft.messages import InferenceError
 
 
 class Job(msgspec.Struct, eq=False):
     """Know one request: what was asked, who waits for it, and how far it is.
 
+    kind: the request's type. body: the request, encoded.
     tokens: seen so far, for streams. cancelled_at: when the worker was told to stop it.
     """
 
     id: int
-    request: Any
+    kind: type
+    body: msgspec.Raw
     reply: Reply[Any]
     correlation_id: str | None
     tokens: int = 0
@@ -26,6 +29,11 @@ class Job(msgspec.Struct, eq=False):
     @property
     def is_stream(self) -> bool:
         return isinstance(self.reply, StreamReply)
+
+    def lost_by(self, error: InferenceError, *, begun: bool) -> InferenceError:
+        """Give ``error`` for this job: an exception belongs to one who waits."""
+        details = {**error.details, "begun": begun, "tokens": self.tokens}
+        return type(error)(error.message, details=details, correlation_id=self.correlation_id)
 
 
 class Jobs:
@@ -53,9 +61,11 @@ class Jobs:
     def running(self) -> int:
         return len(self._running)
 
-    def add(self, request: Any, reply: Reply[Any], correlation_id: str | None) -> Job:
+    def add(
+        self, kind: type, body: msgspec.Raw, reply: Reply[Any], correlation_id: str | None
+    ) -> Job:
         """Take a request in, to wait."""
-        job = Job(self._next_id, request, reply, correlation_id)
+        job = Job(self._next_id, kind, body, reply, correlation_id)
         self._next_id += 1
         self._waiting[job.id] = job
         return job

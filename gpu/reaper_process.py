@@ -153,8 +153,10 @@ class ReaperProcess:
         match message:
             case {"op": "forked", "id": int(id), "pid": int(pid)}:
                 self._answered(id)
-                (pidfd,) = descriptors
-                self._children[id].on_born(pid, pidfd)
+                if descriptors:
+                    self._children[id].on_born(pid, descriptors[0])
+                else:
+                    self._end_unheld(pid)
             case {"op": "failed", "id": int(id), "kind": kind, "reason": str(reason)}:
                 self._answered(id)
                 self._children.pop(id).on_not_born(reason, is_load_failure=kind == "preload")
@@ -165,6 +167,15 @@ class ReaperProcess:
             case _:
                 raise ValueError(f"no such message: {message}")
         return message is not None
+
+    def _end_unheld(self, pid: int) -> None:
+        """End a worker that can't be held: out of descriptors, the kernel drops the one sent.
+
+        It would serve, and nobody could kill it when it hangs. Its end is told as any other's.
+        """
+        _log.error("this process is out of file descriptors; a worker was ended", pid=pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def _answered(self, id: int) -> None:
         self._unborn.discard(id)

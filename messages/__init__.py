@@ -15,6 +15,7 @@ from failsoft.messages.errors import (
     WorkerLost,
     error_from,
 )
+from failsoft.messages.faults import InjectFault
 from failsoft.messages.reply import FinishReason, TextChunk, TextReply, Usage
 from failsoft.messages.request import (
     ChatMessage,
@@ -36,6 +37,7 @@ __all__ = [
     "GenerationFailed",
     "InferenceError",
     "InferenceTimeout",
+    "InjectFault",
     "InvalidInput",
     "Message",
     "ModelLoadingFailed",

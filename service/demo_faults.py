@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from failsoft.actors import InjectFault, System
+from failsoft.actors import System
+from failsoft.messages import InjectFault
 from failsoft.messages.events import (
     ChildRestarted,
     Event,

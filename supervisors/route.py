@@ -48,7 +48,8 @@ class Failure(msgspec.Struct, frozen=True):
             case InferenceTimeout():
                 return cls(error, True, False, False)
             case InferenceError():
-                lost = isinstance(error, WorkerLost) and bool(error.details.get("begun"))
+                # Of a lost worker, and of an error that leaves its device unusable.
+                lost = bool(error.details.get("begun"))
                 elsewhere = error.is_retryable or isinstance(error, OutOfMemory)
                 is_final = error.is_callers_fault or not elsewhere
                 return cls(error, is_final, error.is_retryable, lost)

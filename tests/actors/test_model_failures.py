@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from failsoft.actors import InjectFault
 from failsoft.gpu import WorkerSpec
 from failsoft.gpu.script import (
     BreakDevice,
@@ -27,6 +26,8 @@ from failsoft.gpu.scripted import scripted
 from failsoft.messages import (
     GenerateText,
     GenerationFailed,
+    InjectFault,
+    InvalidInput,
     ModelLoadingFailed,
     OutOfMemory,
     WorkerLost,
@@ -171,3 +172,40 @@ async def test_a_worker_that_cannot_be_made_is_a_failure_with_a_reason() -> None
     async with serving(worker) as (_, model, _events):
         with pytest.raises(ModelLoadingFailed, match="no_such_module"):
             await model.ask(HELLO, timeout=PATIENT)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        GenerateText("lone \ud800 surrogate"),
+        GenerateText("x", seed=2**70),
+        GenerateText("x" * 17_000_000),
+    ],
+    ids=["surrogate", "seed", "huge"],
+)
+async def test_a_request_that_the_wire_cannot_carry_is_the_callers_fault(
+    request_: GenerateText,
+) -> None:
+    """RT-10 WK-06 It is answered, and fails nobody; by tell, it is dropped."""
+    async with serving(scripted()) as (_, model, events):
+        with pytest.raises(InvalidInput, match="request: "):
+            await model.ask(request_, timeout=PATIENT)
+        model.tell(request_)
+        assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
+        assert events.of(ActorFailed) == []
+
+
+async def test_a_request_that_breaks_the_device_is_to_blame_and_its_neighbour_is_not() -> None:
+    """WK-09 WK-10 Only the one that was in work counts as having cost a worker."""
+    script = Script(rules=[When("bad", [BreakDevice()])])
+    async with serving(scripted(script)) as (_, model, events):
+        await events.count(WorkerReady, 1)
+        bad, neighbour = await asyncio.gather(
+            model.ask(GenerateText("bad"), timeout=PATIENT),
+            model.ask(HELLO, timeout=PATIENT),
+            return_exceptions=True,
+        )
+    assert isinstance(bad, GenerationFailed)
+    assert bad.details["begun"] is True
+    assert isinstance(neighbour, WorkerLost)
+    assert neighbour.details["begun"] is False

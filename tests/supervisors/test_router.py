@@ -218,6 +218,21 @@ async def test_a_request_that_took_two_workers_down_is_poisoned() -> None:
     assert seen == []
 
 
+async def test_a_request_that_broke_two_devices_is_poisoned() -> None:
+    """WK-09 WK-10 An unusable device costs a worker, as a death does."""
+    seen: list[str] = []
+    broke = GenerationFailed("The device broke.", details={"begun": True})
+    candidates = (
+        candidate("a", scripted(broke)),
+        candidate("b", scripted(broke)),
+        candidate("c", scripted("C", seen=seen)),
+    )
+    async with routed(*candidates) as (ref, _):
+        with pytest.raises(PoisonedRequest):
+            await ref.ask(HELLO)
+    assert seen == []
+
+
 async def test_a_request_that_only_waited_in_lost_workers_is_not_poisoned() -> None:
     """WK-10 Who was not begun can't be to blame."""
     lost = WorkerLost("gone", details={"begun": False})

@@ -44,6 +44,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip("no CUDA device")
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all that was imported: most tests have it look for losses."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 async def clean_loop() -> AsyncIterator[None]:
     """Fail a test that leaves a task behind, or an error in the loop that nobody took."""

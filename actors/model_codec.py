@@ -38,8 +38,9 @@ class ModelCodec:
             body = raw(request)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InvalidInput.in_fields({"request": f"can't be encoded ({error})"}) from error
-        if len(bytes(body)) > _MOST_BYTES:
-            said = f"is too large: {len(bytes(body))} bytes; at most {_MOST_BYTES} can be sent"
+        size = memoryview(body).nbytes
+        if size > _MOST_BYTES:
+            said = f"is too large: {size} bytes; at most {_MOST_BYTES} can be sent"
             raise InvalidInput.in_fields({"request": said})
         return body
 

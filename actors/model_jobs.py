@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -102,7 +101,3 @@ class Jobs:
         running = list(self._running.values())
         self._running.clear()
         return running
-
-    def __iter__(self) -> Iterator[Job]:
-        yield from self._running.values()
-        yield from self._waiting.values()

@@ -155,13 +155,6 @@ class WorkerEnded(Event, frozen=True, kw_only=True):
     asked: bool
 
 
-class WorkerWrote(Event, frozen=True, kw_only=True):
-    """A worker wrote a line to its stdout or stderr."""
-
-    pid: int
-    line: str
-
-
 class FellBack(Event, frozen=True, kw_only=True):
     """A router went past ``model`` for a request; ``cause`` is an error kind or a state."""
 

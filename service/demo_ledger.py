@@ -63,10 +63,6 @@ class Ledger:
     def sent_count(self) -> int:
         return len(self._sent)
 
-    @property
-    def ended_count(self) -> int:
-        return len(self._outcomes)
-
     def count(self, kind: OutcomeKind) -> int:
         return sum(outcome.kind == kind for outcome in self.outcomes)
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from failsoft.actors import Actor, ExitReason, Overflow, Subscription, handles
+from failsoft.actors import Actor, ExitReason, ModelState, Overflow, Subscription, handles
 from failsoft.messages import Request
 from failsoft.messages.events import (
     ActorFailed,
@@ -30,7 +30,6 @@ SECONDS_BUCKETS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),
 )
-_STATES = ("starting", "loading", "ready", "busy", "draining", "failed")
 
 
 class Scrape(Request[bytes], frozen=True):
@@ -106,7 +105,8 @@ class MetricsActor(Actor):
         self._subscription: Subscription | None = None
 
     async def on_start(self) -> None:
-        self._subscription = self.context.system.events.subscribe(self.context.ref, *_EVENTS)
+        events = [kind for kind in self.message_handlers if issubclass(kind, Event)]
+        self._subscription = self.context.system.events.subscribe(self.context.ref, *events)
 
     async def on_stop(self, reason: ExitReason) -> None:
         if self._subscription is not None:
@@ -147,21 +147,10 @@ class MetricsActor(Actor):
 
     @handles(ModelStateChanged)
     def _model_state(self, event: ModelStateChanged) -> None:
-        for state in _STATES:
-            self._metrics.model_state.labels(event.path, state).set(state == event.after)
+        for state in ModelState:
+            is_it = state.value == event.after
+            self._metrics.model_state.labels(event.path, state.value).set(is_it)
 
     @handles(DeadLettered)
     def _dead_lettered(self, event: DeadLettered) -> None:
         self._metrics.dead_letters.labels(event.reason).inc()
-
-
-_EVENTS: tuple[type[Event], ...] = (
-    ActorFailed,
-    ChildRestarted,
-    DeadLettered,
-    FellBack,
-    ModelStateChanged,
-    RequestFinished,
-    WorkerHung,
-    WorkerReady,
-)

@@ -34,10 +34,8 @@ from failsoft.supervisors.steps import (
     End,
     Exited,
     Forget,
-    Halt,
     Order,
     Refuse,
-    Restarted,
     Shutdown,
     Start,
     StartAgain,
@@ -107,14 +105,7 @@ class DynamicMachine:
         child = self.children.get(id)
         if child is None or child.phase is not Phase.STARTING:
             return
-        child.phase = Phase.RUNNING
-        child.up_since = now
-        child.starts += 1
-        if child.starts > 1:
-            self._actions.append(Restarted(id))
-        child.is_new = False
-        self._actions += [Answer(call, id) for call in child.ups]
-        child.ups = ()
+        self._actions += child.come_up(now)
 
     def _exited(self, id: str, reason: ExitReason, now: float) -> None:
         child = self.children.get(id)
@@ -140,12 +131,12 @@ class DynamicMachine:
             return
         self.ending = reason
         for child in tuple(self.children.values()):
-            self._refuse_ups(child, ActorStopped(self.path, str(reason)))
+            self._actions += child.refuse_ups(ActorStopped(self.path, str(reason)))
             if child.phase is Phase.STOPPED:
                 self._call_off(child)
                 self._forget(child, SHUTDOWN)
             elif child.phase is not Phase.STOPPING:
-                self._halt(child)
+                self._actions.append(child.halt())
         self._end_if_empty()
 
     # -- restarts
@@ -154,9 +145,7 @@ class DynamicMachine:
         self, child: Child, reason: ExitReason, up_for: float, was_up: bool, now: float
     ) -> None:
         backoff = child.spec.backoff or self.backoff
-        if backoff.is_healthy_after(child.failures, up_for if was_up else 0.0):
-            child.failures = 0
-        child.failures += 1
+        child.fail(backoff, up_for if was_up else 0.0)
         if self._window.add(now):
             self._shut_down(failed(IntensityExceeded(self.path, child.spec.id, reason)))
             return
@@ -214,7 +203,7 @@ class DynamicMachine:
             self._call_off(child)
             self._forget(child, SHUTDOWN)
         elif child.phase is not Phase.STOPPING:
-            self._halt(child)
+            self._actions.append(child.halt())
 
     # -- what to do
 
@@ -222,21 +211,13 @@ class DynamicMachine:
         child.phase = Phase.STARTING
         self._actions.append(Start(child.spec.id))
 
-    def _halt(self, child: Child) -> None:
-        child.phase = Phase.STOPPING
-        self._actions.append(Halt(child.spec.id))
-
     def _forget(self, child: Child, reason: ExitReason) -> None:
         id = child.spec.id
         del self.children[id]
         self._actions.append(Forget(id, reason))
         self._actions += [Answer(call, id) for call in child.downs]
         path = f"{self.path}/{id}"
-        self._refuse_ups(child, StartFailed(path, reason.error or str(reason)))
-
-    def _refuse_ups(self, child: Child, error: Exception) -> None:
-        self._actions += [Refuse(call, error) for call in child.ups]
-        child.ups = ()
+        self._actions += child.refuse_ups(StartFailed(path, reason.error or str(reason)))
 
     def _refuse(self, call: int, error: Exception) -> None:
         self._actions.append(Refuse(call, error))

@@ -30,7 +30,6 @@ from failsoft.supervisors.steps import (
     DropChild,
     Due,
     Exited,
-    Restarted,
     Shutdown,
     StartAgain,
     Started,
@@ -93,13 +92,7 @@ class Machine(Orders):
         child = self.children.get(id)
         if child is None or child.phase is not Phase.STARTING:
             return
-        child.phase = Phase.RUNNING
-        child.up_since = now
-        child.starts += 1
-        if child.starts > 1:
-            self._actions.append(Restarted(id))
-        child.is_new = False
-        self._tell_up(child)
+        self._actions += child.come_up(now)
         plan = self._plan_of(child)
         if plan is not None:
             self._advance(plan, now)
@@ -161,9 +154,7 @@ class Machine(Orders):
 
     def _restart(self, child: Child, reason: ExitReason, was_up_for: float, now: float) -> None:
         id, backoff = child.spec.id, child.spec.backoff or self.backoff
-        if backoff.is_healthy_after(child.failures, was_up_for):
-            child.failures = child.cooled = 0
-        child.failures += 1
+        child.fail(backoff, was_up_for)
         window = self._window_of(id)
         delay = backoff.delay(child.failures, self.random)
         if window.add(now) or child.cooled:

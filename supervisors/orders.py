@@ -78,7 +78,7 @@ class Orders(Planner):
         elif child.phase is not Phase.STOPPED:
             child.downs += (call,)
             if child.phase is not Phase.STOPPING and self.ending is None:
-                self._halt(child)
+                self._actions.append(child.halt())
         elif self.ending is not None or self._is_at_rest(child):
             self._actions.append(Answer(call, id))
         else:
@@ -124,7 +124,7 @@ class Orders(Planner):
         """Tell all who wait for a start that there will be none."""
         self._ordered.clear()
         for child in self.children.values():
-            self._refuse_ups(child, error)
+            self._actions += child.refuse_ups(error)
 
     def _refuse(self, call: int, error: Exception) -> None:
         self._actions.append(Refuse(call, error))

@@ -6,7 +6,9 @@ import enum
 from dataclasses import dataclass
 
 from failsoft.actors.exit import ExitReason
+from failsoft.supervisors.backoff import Backoff
 from failsoft.supervisors.spec import ChildSpec
+from failsoft.supervisors.steps import Action, Answer, Halt, Refuse, Restarted
 
 
 class Phase(enum.Enum):
@@ -46,6 +48,34 @@ class Child:
     is_new: bool = False
     ups: tuple[int, ...] = ()
     downs: tuple[int, ...] = ()
+
+    def come_up(self, now: float) -> list[Action]:
+        """Take note that it is up; give what there is to tell of that."""
+        self.phase = Phase.RUNNING
+        self.up_since = now
+        self.starts += 1
+        self.is_new = False
+        told: list[Action] = [Restarted(self.spec.id)] if self.starts > 1 else []
+        told += [Answer(call, self.spec.id) for call in self.ups]
+        self.ups = ()
+        return told
+
+    def fail(self, backoff: Backoff, was_up_for: float) -> None:
+        """Count a failure, from the first again where it had been healthy."""
+        if backoff.is_healthy_after(self.failures, was_up_for):
+            self.failures = self.cooled = 0
+        self.failures += 1
+
+    def halt(self) -> Action:
+        """Give what stops it."""
+        self.phase = Phase.STOPPING
+        return Halt(self.spec.id)
+
+    def refuse_ups(self, error: Exception) -> list[Action]:
+        """Give what tells those who wait for it that it won't come up."""
+        refused: list[Action] = [Refuse(call, error) for call in self.ups]
+        self.ups = ()
+        return refused
 
 
 @dataclass(eq=False)

@@ -15,8 +15,6 @@ from failsoft.supervisors.steps import (
     CalledOff,
     End,
     Forget,
-    Halt,
-    Refuse,
     Start,
     Up,
     Wait,
@@ -79,12 +77,8 @@ class Planner:
         """See that the next child is being stopped; False where all are down."""
         child = plan.next_to_stop()
         if child is not None and child.phase is not Phase.STOPPING:
-            self._halt(child)
+            self._actions.append(child.halt())
         return child is not None
-
-    def _halt(self, child: Child) -> None:
-        child.phase = Phase.STOPPING
-        self._actions.append(Halt(child.spec.id))
 
     def _wait(self, plan: Plan, now: float) -> None:
         assert plan.cause is not None
@@ -113,7 +107,7 @@ class Planner:
         self._actions.append(Forget(child.spec.id, reason))
         self._tell_down(child)
         path = f"{self.path}/{child.spec.id}"
-        self._refuse_ups(child, StartFailed(path, reason.error or str(reason)))
+        self._actions += child.refuse_ups(StartFailed(path, reason.error or str(reason)))
         self._leave(child, now)
 
     def _leave(self, child: Child, now: float) -> None:
@@ -128,14 +122,6 @@ class Planner:
             plan.stage = Stage.STARTING
         self._advance(plan, now)
 
-    def _tell_up(self, child: Child) -> None:
-        self._actions += [Answer(call, child.spec.id) for call in child.ups]
-        child.ups = ()
-
     def _tell_down(self, child: Child) -> None:
         self._actions += [Answer(call, child.spec.id) for call in child.downs]
         child.downs = ()
-
-    def _refuse_ups(self, child: Child, error: Exception) -> None:
-        self._actions += [Refuse(call, error) for call in child.ups]
-        child.ups = ()

@@ -30,6 +30,8 @@ class Actor:
     an overload, a deadline) is an answer, and ends nobody.
 
     mailbox_bound, overflow: the work lane's bound in messages, and what happens at it.
+    ranks_work: whether messages that have a priority are taken by it; not for an actor that takes
+        all in at once and has queues of its own.
     max_interleaved: how many interleaving handlers may be under way; more wait in the mailbox.
     stash_bound: how many messages ``context.stash`` may have put aside.
     shutdown_timeout: seconds that a stop may take before the actor is killed, where nobody
@@ -38,6 +40,7 @@ class Actor:
 
     mailbox_bound: ClassVar[int] = DEFAULT_BOUND
     overflow: ClassVar[Overflow] = Overflow.REJECT
+    ranks_work: ClassVar[bool] = True
     max_interleaved: ClassVar[int] = 256
     stash_bound: ClassVar[int] = DEFAULT_BOUND
     shutdown_timeout: ClassVar[float] = 5.0

@@ -163,7 +163,8 @@ class Cell(Address):
         self.accepts, self.streams = actor.message_handlers, actor.stream_handlers
         self.mailbox.bound, self.mailbox.overflow = actor.mailbox_bound, actor.overflow
         # Of a class whose messages each have their own, it is the field, and as true as a number.
-        if any(getattr(kind, "priority", 0) for kind in (*self.accepts, *self.streams)):
+        kinds = (*self.accepts, *self.streams) if actor.ranks_work else ()
+        if any(getattr(kind, "priority", 0) for kind in kinds):
             self.mailbox.rank()
 
     def stopping(self) -> None:

@@ -136,7 +136,7 @@ class Incarnation:
                 if envelope is None:
                     await mailbox.wait(loop)
                     break
-                table = streams if envelope.reply.__class__ is StreamReply else accepts
+                table = streams if isinstance(envelope.reply, StreamReply) else accepts
                 handler = table.get(envelope.message.__class__)
                 if handler is None:
                     reason = self._heed(actor, envelope)

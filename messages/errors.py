@@ -6,6 +6,7 @@ Internals (paths, tracebacks) stay out of all three; they reach the log.
 
 from __future__ import annotations
 
+import copy
 import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
@@ -55,9 +56,12 @@ class InferenceError(Exception):
         self.timestamp = time.time() if timestamp is None else timestamp
 
     def as_answer(self) -> Self:
-        """Mark the error as one to pass on: the actor that raises it from here has not failed."""
-        self.is_refusal = True
-        return self
+        """Give a copy to pass on: an actor that raises it has not failed itself."""
+        answer = copy.copy(self)
+        answer.details = dict(self.details)
+        answer.__cause__ = self.__cause__
+        answer.is_refusal = True
+        return answer
 
     @property
     def info(self) -> ErrorInfo:

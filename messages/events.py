@@ -155,6 +155,70 @@ class WorkerEnded(Event, frozen=True, kw_only=True):
     asked: bool
 
 
+class DeviceMemoryReported(Event, frozen=True, kw_only=True):
+    """A model's worker told how much of its device's memory is in use, by whomever."""
+
+    used_bytes: int
+    total_bytes: int
+
+
+class DegradationChanged(Event, frozen=True, kw_only=True):
+    """The load, from 0 to 1, asks for another level of degradation; or an operator does."""
+
+    before: str
+    after: str
+    load: float
+    forced: bool
+
+
+class BreakerChanged(Event, frozen=True, kw_only=True):
+    """The circuit in front of ``model`` went from one state to another.
+
+    open_seconds: how long it stays open, where it opened.
+    """
+
+    model: str
+    before: str
+    after: str
+    reason: str
+    open_seconds: float
+
+
+class RequestRetried(Event, frozen=True, kw_only=True):
+    """All models failed a request; it goes round again in ``delay`` seconds, the nth time."""
+
+    round: int
+    delay: float
+    cause: str
+    correlation_id: str | None
+
+
+class RequestHedged(Event, frozen=True, kw_only=True):
+    """A request was sent to ``hedge`` too, since ``model`` hadn't begun to answer."""
+
+    model: str
+    hedge: str
+    correlation_id: str | None
+
+
+class RequestShed(Event, frozen=True, kw_only=True):
+    """A request that waited for ``model`` was given up for one that goes before it."""
+
+    model: str
+    priority: int
+    correlation_id: str | None
+
+
+class RequestQuarantined(Event, frozen=True, kw_only=True):
+    """A request took down ``workers_lost`` workers; the like of it are refused for a while."""
+
+    fingerprint: str
+    request: str
+    workers_lost: int
+    seconds: float
+    correlation_id: str | None
+
+
 class FellBack(Event, frozen=True, kw_only=True):
     """A router went past ``model`` for a request; ``cause`` is an error kind or a state."""
 
@@ -166,16 +230,20 @@ class FellBack(Event, frozen=True, kw_only=True):
 class RequestFinished(Event, frozen=True, kw_only=True):
     """A router ended a request. ``outcome`` is ``ok`` or an error kind.
 
-    seconds: from arrival to end. first_seconds: from arrival to the first chunk, for streams.
+    seconds: from arrival to end. queue_seconds: from arrival until it was sent to a model.
+    first_seconds: from arrival to the first chunk, for streams.
+    degradation_level: what the load allowed when it arrived.
     """
 
     request: str
     outcome: str
     seconds: float
+    queue_seconds: float
     first_seconds: float | None
     model_used: str
     was_fallback: bool
     attempts: int
+    degradation_level: str
     prompt_tokens: int
     completion_tokens: int
     correlation_id: str | None

@@ -26,6 +26,7 @@ class TextReply(msgspec.Struct, frozen=True, tag="text_reply"):
     finish_reason: ``stop`` (end of text or a stop string) or ``length`` (max_tokens).
     model_used, was_fallback, attempts: which model of the route answered, whether it
         was not the first choice, and how many sends that took.
+    degradation_level: ``full``, ``reduced`` or ``minimal``: what the load allowed.
     warning: in words, where the request was served with less than it asked for.
     """
 
@@ -35,14 +36,15 @@ class TextReply(msgspec.Struct, frozen=True, tag="text_reply"):
     model_used: str = ""
     was_fallback: bool = False
     attempts: int = 1
+    degradation_level: str = "full"
     warning: str | None = None
 
 
 class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
     """Carry one piece of a streamed answer; never a part of a character.
 
-    The chunks' texts joined are the answer. The last chunk alone has ``finish_reason``
-    and ``usage``; its text may be empty.
+    The chunks' texts joined are the answer. The last chunk alone has ``finish_reason``,
+    ``usage`` and a ``warning``, if there is one; its text may be empty.
     """
 
     text: str
@@ -52,6 +54,8 @@ class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
     model_used: str = ""
     was_fallback: bool = False
     attempts: int = 1
+    degradation_level: str = "full"
+    warning: str | None = None
 
     def merge(self, later: TextChunk) -> TextChunk:
         """Join with the chunk that follows, so that a slow reader gets fewer, longer chunks."""

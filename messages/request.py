@@ -75,6 +75,10 @@ class GenerateText(Request[TextReply], Streamed[TextChunk], frozen=True, tag="ge
     top_p: nucleus sampling, over 0 to 1.
     stop: strings that end the answer; they are not part of it. At most 4.
     seed: makes sampling repeatable on the same model and device.
+    frequency_penalty, presence_penalty: from -2 to 2; taken off a token's score for each time it
+        is in the answer so far, and once where it is there at all.
+    priority: of those that wait for a model, the higher goes first.
+    tenant: whom it is for; while several wait, each gets a fair share.
     """
 
     prompt: str | tuple[ChatMessage, ...]
@@ -83,3 +87,7 @@ class GenerateText(Request[TextReply], Streamed[TextChunk], frozen=True, tag="ge
     top_p: float = 1.0
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    priority: int = 0
+    tenant: str = ""

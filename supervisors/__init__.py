@@ -31,7 +31,25 @@ from failsoft.supervisors.management import (
     WhichChildren,
 )
 from failsoft.supervisors.replay import ActorView, Replay, replayed
-from failsoft.supervisors.router import Candidate, Router, candidate, model, router
+from failsoft.supervisors.routing.admission import Admission
+from failsoft.supervisors.routing.breaker import Breaker, CountWindow, TimeWindow
+from failsoft.supervisors.routing.budget import Budget
+from failsoft.supervisors.routing.candidate import Candidate, candidate, model
+from failsoft.supervisors.routing.degradation import Degradation
+from failsoft.supervisors.routing.hedge import Hedge
+from failsoft.supervisors.routing.limit import Limit
+from failsoft.supervisors.routing.load import ForceDegradation, GetLoad, LoadActor, LoadReport
+from failsoft.supervisors.routing.operate import (
+    ClearQuarantine,
+    ForceBreaker,
+    ListQuarantine,
+    ResetBreaker,
+    WhichCandidates,
+)
+from failsoft.supervisors.routing.poison import Poison, QuarantineEntry
+from failsoft.supervisors.routing.policy import RoutePolicy
+from failsoft.supervisors.routing.router import Router, router
+from failsoft.supervisors.routing.target import CandidateInfo
 from failsoft.supervisors.spec import (
     BRUTAL,
     INFINITE,
@@ -48,9 +66,13 @@ __all__ = [
     "INFINITE",
     "NO_WAIT",
     "ActorView",
+    "Admission",
     "AutoShutdown",
     "Backoff",
+    "Breaker",
+    "Budget",
     "Candidate",
+    "CandidateInfo",
     "ChildAlreadyPresent",
     "ChildAlreadyStarted",
     "ChildCounts",
@@ -59,16 +81,31 @@ __all__ = [
     "ChildRestarting",
     "ChildRunning",
     "ChildSpec",
+    "ClearQuarantine",
     "CountChildren",
+    "CountWindow",
+    "Degradation",
     "DeleteChild",
     "DuplicateChild",
     "DynamicSupervisor",
+    "ForceBreaker",
+    "ForceDegradation",
+    "GetLoad",
+    "Hedge",
     "Intensity",
     "IntensityExceeded",
+    "Limit",
+    "ListQuarantine",
+    "LoadActor",
+    "LoadReport",
     "NotForDynamic",
+    "Poison",
+    "QuarantineEntry",
     "Replay",
+    "ResetBreaker",
     "Restart",
     "RestartChild",
+    "RoutePolicy",
     "Router",
     "StartChild",
     "StartChildWith",
@@ -76,7 +113,9 @@ __all__ = [
     "Strategy",
     "Supervisor",
     "TerminateChild",
+    "TimeWindow",
     "TooManyChildren",
+    "WhichCandidates",
     "WhichChildren",
     "candidate",
     "child",

@@ -350,7 +350,7 @@ async def test_an_inference_error_that_ends_the_actor_answers_what_was_owed(
     assert isinstance(first, WorkerLost)
     assert isinstance(second, WorkerLost)
     first.details["tried"] = 1
-    first.as_answer()
+    first.is_refusal = True
     assert second.details == {"begun": True}
     assert not second.is_refusal
 

@@ -9,13 +9,13 @@ import pytest
 
 from failsoft.actors import System
 from failsoft.messages.events import Event
-from failsoft.testing import VirtualTimeLoop
+from failsoft.testing import VirtualTimeLoop, VirtualTimeUvloop
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """Run in virtual time."""
-    return "asyncio", {"loop_factory": VirtualTimeLoop}
+@pytest.fixture(params=[VirtualTimeLoop, VirtualTimeUvloop], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+    """Run in virtual time, on either loop."""
+    return "asyncio", {"loop_factory": request.param}
 
 
 @pytest.fixture

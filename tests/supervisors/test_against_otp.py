@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -35,7 +36,7 @@ from failsoft.supervisors import (
     Supervisor,
     TerminateChild,
 )
-from failsoft.testing import VirtualTimeLoop
+from failsoft.testing import VirtualTimeLoop, VirtualTimeUvloop
 
 from .otp import Node, Otp
 
@@ -149,9 +150,11 @@ def trees(draw: st.DrawFn, id: str = "root", depth: int = 2, heeded: str = "neve
 class AgainstOtp(RuleBasedStateMachine):
     """Do the same to both, and see that the same comes of it."""
 
+    loop: ClassVar[type[VirtualTimeLoop] | type[VirtualTimeUvloop]] = VirtualTimeLoop
+
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
+        self.runner = asyncio.Runner(loop_factory=self.loop)
 
     @initialize(root=trees())
     def plant(self, root: Node) -> None:
@@ -277,6 +280,11 @@ async def quiet() -> None:
     await asyncio.sleep(1e-9)
 
 
-def test_a_tree_does_what_otp_does(plain_logs: None) -> None:
+class AgainstOtpOnUvloop(AgainstOtp):
+    loop = VirtualTimeUvloop
+
+
+@pytest.mark.parametrize("machine", [AgainstOtp, AgainstOtpOnUvloop])
+def test_a_tree_does_what_otp_does(machine: type[AgainstOtp], plain_logs: None) -> None:
     """SV-20 The same children run, started as often, and the same supervisors give up."""
-    run_state_machine_as_test(AgainstOtp)
+    run_state_machine_as_test(machine)

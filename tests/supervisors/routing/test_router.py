@@ -108,7 +108,7 @@ async def test_when_all_fail_there_is_one_error_with_each_cause() -> None:
         candidate("a", scripted(OutOfMemory("full"))),
         candidate("b", scripted(OutOfMemory("full"))),
     )
-    async with routed(*candidates) as (ref, events):
+    async with routed(*candidates, degradation=None) as (ref, events):
         with pytest.raises(ModelOverloaded) as caught:
             await ref.ask(HELLO)
         assert [type(event) for event in of_kind(events, RequestFinished)] == [RequestFinished]

@@ -1,0 +1,81 @@
+"""Candidates: the models of a router, and what each is good for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from failsoft.actors import Actor, ModelActor, WorkerSpec
+from failsoft.messages import Request
+from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.routing.admission import Admission
+from failsoft.supervisors.routing.breaker import Breaker
+from failsoft.supervisors.spec import ChildSpec
+
+
+class Candidate(ChildSpec, frozen=True, kw_only=True):
+    """Describe a child of a router.
+
+    least_time: seconds below which a request isn't worth sending to it: it is skipped.
+    answers: the types of request that it takes; all of the router's, where none is named.
+    streams: whether it can answer in chunks.
+    max_context: tokens that a prompt may have, where that differs between candidates: a prompt
+        that is surely longer skips it, and one that it finds too long goes on to one that takes
+        more.
+    canary: a request that is sent, instead of somebody's, to find out whether it is well again
+        after its circuit was open; say one of a single token.
+    breaker, admission: its own, where they differ from its router's.
+    """
+
+    least_time: float = 0.0
+    answers: tuple[type[Request[Any]], ...] = ()
+    streams: bool = True
+    max_context: int | None = None
+    canary: Request[Any] | None = None
+    breaker: Breaker | None = None
+    admission: Admission | None = None
+
+    def suits(self, request: object, is_stream: bool) -> bool:
+        """Tell whether it can take such a request at all."""
+        if is_stream and not self.streams:
+            return False
+        if self.answers and not isinstance(request, self.answers):
+            return False
+        return self.max_context is None or _least_tokens(request) <= self.max_context
+
+
+def _least_tokens(request: object) -> int:
+    """Give a number of tokens that the prompt surely has: each word is one, or more."""
+    prompt = getattr(request, "prompt", "")
+    if isinstance(prompt, str):
+        return len(prompt.split())
+    return sum(len(message.content.split()) for message in prompt)
+
+
+def candidate(id: str, start: Callable[[], Actor], **fields: Any) -> Candidate:
+    """Describe a child of a router: an actor that handles its requests.
+
+    See ``Candidate`` and ``ChildSpec`` for the ``fields``.
+    """
+    return Candidate(id=id, start=start, **fields)
+
+
+_FIELDS = frozenset(Candidate.__struct_fields__)
+
+
+def model(
+    id: str,
+    worker: WorkerSpec,
+    *,
+    shutdown: float | None = None,
+    backoff: Backoff | None = None,
+    **options: Any,
+) -> Candidate:
+    """Describe a model in a worker process, as a router's candidate.
+
+    ``options`` are the fields of ``Candidate`` and ``ChildSpec``; the others go to ``ModelActor``.
+    """
+    fields = {name: options.pop(name) for name in _FIELDS & options.keys()}
+    start = functools.partial(ModelActor, worker, **options)
+    return candidate(id, start, shutdown=shutdown, backoff=backoff, **fields)

@@ -1,0 +1,66 @@
+"""What a router carries with a request, besides what decides its way."""
+
+from __future__ import annotations
+
+from contextvars import Context
+from typing import Any, Self
+
+from msgspec.structs import replace
+
+from failsoft.actors import Reply
+from failsoft.actors.cell import Cell
+from failsoft.actors.clock import Timer
+from failsoft.supervisors.routing.route import Route
+
+
+class Carried:
+    """Hold the answer that is owed, what the request has bound, and the timer that is set."""
+
+    __slots__ = ("context", "reply", "timer")
+
+    def __init__(self, reply: Reply[Any], context: Context) -> None:
+        self.reply = reply
+        self.context = context
+        self.timer: Timer | None = None
+
+    @classmethod
+    def of_canary(cls, cell: Cell, route: Route) -> Self:
+        """Give one for a request of the router's own, whose answer nobody waits for."""
+        return cls(Reply(cell, route.deadline, route.arrived_at), Context())
+
+
+def annotated(reply: Any, route: Route) -> Any:
+    """Give the reply, or the chunk, with what the route knows, where it has fields for it."""
+    if "model_used" not in getattr(reply, "__struct_fields__", ()):
+        return reply
+    warning = reply.warning
+    # Of a stream, the last chunk alone has it.
+    if route.request is not route.asked and getattr(reply, "finish_reason", "") is not None:
+        warning = " ".join(filter(None, (warning, route.warning)))
+    return replace(
+        reply,
+        model_used=route.model,
+        was_fallback=route.was_fallback,
+        attempts=route.sends,
+        degradation_level=route.level.value,
+        warning=warning,
+    )
+
+
+def finished_event(route: Route, outcome: str, at: float) -> dict[str, Any]:
+    """Give what RequestFinished tells of a request. outcome: ``ok`` or what its error is called."""
+    first_at = route.first_at if route.is_stream else None
+    return {
+        "request": route.kind,
+        "outcome": outcome,
+        "seconds": at - route.arrived_at,
+        "queue_seconds": (at if route.sent_at is None else route.sent_at) - route.arrived_at,
+        "first_seconds": None if first_at is None else first_at - route.arrived_at,
+        "model_used": route.model if outcome == "ok" else "",
+        "was_fallback": route.was_fallback,
+        "attempts": route.sends,
+        "degradation_level": route.level.value,
+        "prompt_tokens": getattr(route.usage, "prompt_tokens", 0),
+        "completion_tokens": getattr(route.usage, "completion_tokens", 0),
+        "correlation_id": route.correlation_id,
+    }

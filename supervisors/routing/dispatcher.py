@@ -1,0 +1,279 @@
+"""The dispatcher: the state machine of a router. What happens goes in, moves come out.
+
+No I/O, no task, no clock: a router carries out the moves with real models, the simulator of the
+benchmarks with modelled ones, and both run this same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from failsoft.actors import ActorStopped
+from failsoft.messages import InferenceError, InferenceTimeout, PoisonedRequest
+from failsoft.messages.events import FellBack, RequestQuarantined, RequestRetried
+from failsoft.supervisors.routing.budget import TokenBucket
+from failsoft.supervisors.routing.candidate import Candidate
+from failsoft.supervisors.routing.degradation import Level, degraded, halved
+from failsoft.supervisors.routing.failure import Failure
+from failsoft.supervisors.routing.moves import Answer, CallOff, GiveUp, Later, Move, Refuse
+from failsoft.supervisors.routing.poison import Quarantine
+from failsoft.supervisors.routing.policy import RoutePolicy
+from failsoft.supervisors.routing.route import Attempt, Route, Stage
+from failsoft.supervisors.routing.target import Target
+from failsoft.supervisors.routing.tending import Tending
+
+# Failures that a smaller request may not run into.
+_MENDED_BY_LESS = frozenset({"out_of_memory", "generation_failed"})
+
+
+class Dispatcher(Tending):
+    """Bring each request to an answer, by the policy.
+
+    Each method takes the time, and gives the moves that follow, in order.
+    """
+
+    def __init__(
+        self, candidates: Sequence[Candidate], policy: RoutePolicy, random: Random, now: float
+    ) -> None:
+        super().__init__(candidates, policy)
+        self.quarantine = Quarantine(policy.poison)
+        self.bucket = None if policy.budget is None else TokenBucket(policy.budget, now)
+        self._random = random
+        self.routed = self.fell_back = self.in_hand = 0
+
+    # -- what happens to requests
+
+    def arrive(self, route: Route, level: Level, now: float) -> list[Move]:
+        """Take a request in. level: what the load allows."""
+        self.routed += 1
+        self.in_hand += 1
+        degradation = self.policy.degradation
+        if level is not Level.FULL and degradation is not None:
+            route.level = level
+            route.request, _ = degraded(route.asked, level, degradation)
+        self._place(route, now)
+        return self._take()
+
+    def began(self, attempt: Attempt, now: float) -> list[Move]:
+        """Take note that an answer has begun to come: from here on it is this model's."""
+        route = attempt.route
+        if not route.is_over and route.winner is None:
+            self._wins(attempt, now)
+        return self._take()
+
+    def answered(self, attempt: Attempt, value: Any, now: float) -> list[Move]:
+        """Take note that the attempt succeeded. value: the reply; None at the end of a stream."""
+        route, target = attempt.route, attempt.target
+        if attempt not in target.attempts:
+            return []
+        if route.winner is None:
+            self._wins(attempt, now)
+        route.usage = getattr(value, "usage", None) or route.usage
+        seconds = now - attempt.began_at
+        self._detach(attempt)
+        target.is_counted = False
+        circuit = target.circuit
+        if circuit is not None:
+            circuit.succeeded(attempt.permit, seconds, now)
+            if circuit.generation != target.known_generation:
+                self._heed_circuit(target, now)
+        target.line.release(now, seconds, route.work)
+        if self.bucket is not None:
+            self.bucket.earn()
+        if not self.quarantine.is_empty:
+            self.quarantine.absolve(route.fingerprint)
+        self._finish(route, Answer(route, value, now))
+        if target.line.waiting or target.spec.canary is not None:
+            self._pull(target, now)
+        return self._take()
+
+    def failed(self, attempt: Attempt, error: BaseException, now: float) -> list[Move]:
+        """Take note that the attempt ended with an error."""
+        if attempt not in attempt.target.attempts:
+            return []
+        route, target = attempt.route, attempt.target
+        failure = Failure.of(error)
+        self._detach(attempt)
+        self._count(attempt, failure.is_models_fault, now)
+        target.line.release(now, None)
+        route.failed(attempt, failure)
+        if error is failure.error and not failure.error.is_refusal:
+            target.is_counted = True
+        if failure.lost_worker and self._is_poison(route, now):
+            self._refuse(route, self._poisoned(route), now)
+        elif route.is_canary:
+            self._finish(route, Refuse(route, failure.error, now))
+        elif route.winner is attempt or (failure.is_final and not self._fits_elsewhere(route)):
+            self._refuse(route, route.error(failure.error), now)
+        elif not route.attempts:  # else another one may yet answer
+            self._fall_back(route, target, failure.cause)
+            self._place(route, now)
+        self._pull(target, now)
+        return self._take()
+
+    def left(self, route: Route, now: float) -> list[Move]:
+        """Take note that nobody waits for the answer any more, or the deadline has passed."""
+        if route.is_over:
+            return []
+        is_late = now >= route.deadline
+        for attempt in tuple(route.attempts):
+            target, spent = attempt.target, now - attempt.began_at
+            self._detach(attempt)
+            # A model that had the time it usually takes has failed; one that had less hasn't.
+            self._count(attempt, is_late and spent >= target.line.usual_seconds, now)
+            target.line.release(now, spent if is_late else None)
+            self._moves.append(CallOff(attempt))
+            self._pull(target, now)
+        if route.line is not None:
+            route.line.line.leave(route)
+            route.line = None
+        outcome = InferenceTimeout.kind if is_late else "cancelled"
+        self._finish(route, GiveUp(route, outcome, now))
+        return self._take()
+
+    def due(self, route: Route, now: float) -> list[Move]:
+        """Go round the candidates again: the pause is over."""
+        if route.stage is Stage.PAUSING:
+            self._place(route, now)
+        return self._take()
+
+    def shut_down(self, path: str, reason: str, now: float) -> list[Move]:
+        """Let what models have in hand be finished, and refuse all else from here on."""
+        self._closing = path, reason
+        for target in self.targets.values():
+            self._scatter(target, now)
+        return self._take()
+
+    # -- where it ends
+
+    def _stuck(self, route: Route, hopeful: list[Target], now: float) -> None:
+        """Deal with a request that no model takes now: another round, a wait, or an end."""
+        if any(failure.is_retryable for failure in route.round.values()):
+            delay = self._pause_before_retry(route, now)
+            if delay is not None:
+                route.rounds += 1
+                route.round = {}
+                route.stage = Stage.PAUSING
+                self._tell(
+                    RequestRetried,
+                    round=route.rounds,
+                    delay=delay,
+                    cause=route.last.kind if route.last is not None else "",
+                    correlation_id=route.correlation_id,
+                )
+                self._moves.append(Later(route, delay))
+                return
+        if self._waits_for(route, hopeful, now):
+            return
+        if self._tries_half(route, now):
+            self._place(route, now)
+            return
+        self._refuse(route, route.all_failed(len(self.targets), **self._hints(route, now)), now)
+
+    def _pause_before_retry(self, route: Route, now: float) -> float | None:
+        """Give the seconds before the next round; None where there is to be none."""
+        if route.rounds >= self.policy.retries or self._closing is not None:
+            return None
+        failures = [failure for failure in route.round.values() if failure.is_retryable]
+        delay = self.policy.retry_backoff.delay(route.rounds + 1, self._random)
+        delay = max(delay, min(failure.retry_after for failure in failures))
+        if now + delay >= route.deadline or not self._may_spend(now):
+            return None
+        return delay
+
+    def _tries_half(self, route: Route, now: float) -> bool:
+        """Make the request smaller, once, where that may help."""
+        degradation, last = self.policy.degradation, route.last
+        if (
+            degradation is None
+            or not degradation.retry_with_half
+            or route.was_halved
+            or route.level is Level.MINIMAL
+            or last is None
+            or last.kind not in _MENDED_BY_LESS
+            or self._closing is not None
+        ):
+            return False
+        half = halved(route.request)
+        if half is None or not self._may_spend(now):
+            return False
+        route.request = half
+        route.was_halved = True
+        route.round = {}
+        return True
+
+    def _may_spend(self, now: float) -> bool:
+        return self.bucket is None or self.bucket.spend(now)
+
+    def _refuse(self, route: Route, error: Exception, now: float) -> None:
+        for attempt in tuple(route.attempts):
+            self._give_up(attempt, now)
+        self._finish(route, Refuse(route, error, now))
+
+    def _finish(self, route: Route, end: Answer | Refuse | GiveUp) -> None:
+        route.stage = Stage.OVER
+        route.winner = None
+        if not route.is_canary:
+            self.in_hand -= 1
+            self._moves.append(end)
+
+    def _fall_back(self, route: Route, target: Target, cause: str) -> None:
+        self.fell_back += 1
+        self._tell(FellBack, model=target.id, cause=cause, correlation_id=route.correlation_id)
+
+    def _fits_elsewhere(self, route: Route) -> bool:
+        """Tell whether a prompt that was too long for one model is short enough for another."""
+        length = route.last.details.get("input_length") if route.last is not None else None
+        return length is not None and any(
+            target.spec.max_context is not None
+            and target.spec.max_context >= length
+            and target.id not in route.round
+            for target in self.targets.values()
+        )
+
+    # -- poison
+
+    def _is_poison(self, route: Route, now: float) -> bool:
+        """Blame the request for a lost worker; tell whether that makes it one too many."""
+        poison = self.policy.poison
+        is_held = self.quarantine.blame(route.fingerprint, now, route.kind)
+        if is_held:
+            self._tell(
+                RequestQuarantined,
+                fingerprint=route.fingerprint,
+                request=route.kind,
+                workers_lost=poison.workers_lost,
+                seconds=poison.seconds,
+                correlation_id=route.correlation_id,
+            )
+        return is_held or route.workers_lost >= poison.workers_lost
+
+    def _poisoned(self, route: Route, **details: Any) -> InferenceError:
+        error = PoisonedRequest(
+            "Requests like this one were in work when workers were lost; it is not tried again. "
+            "Change the prompt.",
+            details={
+                "tried_models": dict(route.tried),
+                "fingerprint": route.fingerprint,
+                **details,
+            },
+        )
+        error.__cause__ = route.last
+        return route.error(error)
+
+    def _refuse_poison(self, route: Route, now: float) -> bool:
+        if self.quarantine.is_empty:
+            return False
+        left = self.quarantine.held(route.fingerprint, now)
+        if left is None:
+            return False
+        self._refuse(route, self._poisoned(route, retry_after=round(left, 3)), now)
+        return True
+
+    def _refuse_closing(self, route: Route, now: float) -> bool:
+        if self._closing is None:
+            return False
+        self._refuse(route, ActorStopped(*self._closing), now)
+        return True

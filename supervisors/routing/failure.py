@@ -1,0 +1,72 @@
+"""Failure: what a model's error means for the request, and for the model."""
+
+from __future__ import annotations
+
+import msgspec
+
+from failsoft.actors import ActorStopped, MailboxFull
+from failsoft.actors.errors import describe
+from failsoft.messages import (
+    Cancelled,
+    GenerationFailed,
+    InferenceError,
+    InferenceTimeout,
+    ModelOverloaded,
+    OutOfMemory,
+    PoisonedRequest,
+    WorkerLost,
+)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Judge an error that a model answered with.
+
+    is_final: no other model will do better. is_retryable: the same one may, later.
+    lost_worker: the request was in work when the worker was lost.
+    is_models_fault: it counts in the model's breaker. A refusal doesn't: that is how a model
+        that is well protects itself. Nor does the loss of a worker that others were the cause of.
+    """
+
+    error: InferenceError
+    is_final: bool
+    is_retryable: bool
+    lost_worker: bool
+    is_models_fault: bool
+
+    @property
+    def cause(self) -> str:
+        return self.error.kind
+
+    @property
+    def retry_after(self) -> float:
+        """Give the seconds for which the model asks to be left alone; 0.0 where it doesn't."""
+        said = self.error.details.get("retry_after", 0.0)
+        return float(said) if isinstance(said, int | float) and said > 0 else 0.0
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        match error:
+            case InferenceTimeout():
+                return cls(error, True, False, False, True)
+            case PoisonedRequest() | Cancelled():
+                return cls(error, True, False, False, False)
+            case ModelOverloaded():
+                return cls(error, False, True, False, False)
+            case InferenceError():
+                # Of a lost worker, and of an error that leaves its device unusable.
+                lost = bool(error.details.get("begun"))
+                elsewhere = error.is_retryable or isinstance(error, OutOfMemory)
+                is_innocent = isinstance(error, WorkerLost) and not lost
+                is_final = error.is_callers_fault or not elsewhere
+                is_fault = not (error.is_callers_fault or is_innocent)
+                return cls(error, is_final, error.is_retryable, lost, is_fault)
+            case ActorStopped():
+                said = WorkerLost(f"The model stopped: {error.reason}.")
+                return cls(said, False, True, False, False)
+            case MailboxFull():
+                full = ModelOverloaded("The model's mailbox is full; send it less.")
+                return cls(full, False, True, False, False)
+            case _:
+                wrapped = GenerationFailed(f"The model failed: {describe(error)}.")
+                wrapped.__cause__ = error
+                return cls(wrapped, False, True, False, True)

@@ -1,0 +1,271 @@
+"""Placing: which model a request goes to, or waits for; the first part of the dispatcher."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from failsoft.messages import ModelOverloaded
+from failsoft.messages.events import BreakerChanged, Event, RequestHedged, RequestShed
+from failsoft.supervisors.routing.admission import ADMITTED, Admitted, Refused
+from failsoft.supervisors.routing.candidate import Candidate
+from failsoft.supervisors.routing.circuit import CircuitState
+from failsoft.supervisors.routing.moves import CallOff, HedgeLater, LookLater, Move, Send, Tell
+from failsoft.supervisors.routing.policy import RoutePolicy
+from failsoft.supervisors.routing.route import Attempt, Route, Stage
+from failsoft.supervisors.routing.target import Target
+
+# Why a model is passed by, as ``tried_models`` says it.
+_NOT_SUITED, _NO_TIME, _OPEN, _NOT_READY = "not_suited", "no_time", "circuit_open", "not_ready"
+
+
+class Placing:
+    """Know the targets, in order of priority, and put requests in front of them."""
+
+    def __init__(self, candidates: Sequence[Candidate], policy: RoutePolicy) -> None:
+        self.policy = policy
+        self.targets = {
+            spec.id: Target(spec, policy, is_first=spec is candidates[0]) for spec in candidates
+        }
+        self._wait_up_to = policy.wait_up_to or 0.0
+        self._closing: tuple[str, str] | None = None
+        self._moves: list[Move] = []
+
+    # -- choosing
+
+    def _place(self, route: Route, now: float) -> None:
+        """Send the request to the first model that takes it, or have it wait for one."""
+        if self._refuse_closing(route, now) or self._refuse_poison(route, now):
+            return
+        left = route.deadline - now
+        hopeful: list[Target] = []
+        for target in self.targets.values():
+            if target.id in route.round:
+                continue
+            obstacle = self._obstacle(target, route, left, now)
+            if obstacle is None or (obstacle is _NOT_READY and self._is_awaited(target, left, now)):
+                if self._enters(route, target, now):
+                    return
+                continue
+            route.tried.setdefault(target.id, obstacle)
+            if obstacle is _NOT_READY and target.times.least(now, target.starts_at) < left:
+                hopeful.append(target)
+        self._stuck(route, hopeful, now)
+
+    def _obstacle(self, target: Target, route: Route, left: float, now: float) -> str | None:
+        """Give what keeps the request from this model, None for nothing."""
+        spec = target.spec
+        if not spec.suits(route.request, route.is_stream):
+            return _NOT_SUITED
+        if left <= spec.least_time:
+            return _NO_TIME
+        if not target.admits(now) and not route.is_canary:
+            return _OPEN
+        return None if target.is_ready else _NOT_READY
+
+    def _is_awaited(self, target: Target, left: float, now: float) -> bool:
+        """Tell whether requests wait for this model's restart rather than fall back."""
+        if not self._wait_up_to:
+            return False
+        expected = target.times.expected(now, target.starts_at)
+        return expected is not None and expected < left and expected <= self._wait_up_to
+
+    def _enters(self, route: Route, target: Target, now: float) -> bool:
+        """Have the request sent to this model, or queue for it; False where it is refused."""
+        entry = target.line.enter(route, now)
+        if isinstance(entry, Admitted):
+            return self._send(route, target, now)
+        if isinstance(entry, Refused):
+            route.tried.setdefault(target.id, entry.reason)
+            return False
+        route.stage = Stage.QUEUED
+        route.line = target
+        if entry.evicted is not None:
+            self._shed(entry.evicted, target, now)
+        return True
+
+    def _waits_for(self, route: Route, hopeful: list[Target], now: float) -> bool:
+        """Have the request wait for the one of these that is expected first."""
+
+        def ready_in(target: Target) -> float:
+            expected = target.times.expected(now, target.starts_at)
+            return math.inf if expected is None else expected
+
+        return any(self._enters(route, target, now) for target in sorted(hopeful, key=ready_in))
+
+    def _shed(self, route: Route, target: Target, now: float) -> None:
+        route.line = None
+        correlation_id = route.correlation_id
+        self._tell(
+            RequestShed, model=target.id, priority=route.priority, correlation_id=correlation_id
+        )
+        error = ModelOverloaded(
+            "The queue is full, and others go before this request; try again later.",
+            details={"shed": True, "retry_after": round(target.retry_after(now), 3)},
+        )
+        self._refuse(route, route.error(error), now)
+
+    def _hints(self, route: Route, now: float) -> dict[str, Any]:
+        """Give what a caller who is refused may want to know."""
+        suited = [
+            target
+            for target in self.targets.values()
+            if target.spec.suits(route.request, route.is_stream)
+        ]
+        hints: dict[str, Any] = {}
+        if any(not target.admits(now) for target in suited):
+            hints["circuit_state"] = CircuitState.OPEN.value
+        if suited:
+            soonest = min(target.retry_after(now) for target in suited)
+            hints["retry_after"] = round(soonest, 3)
+        return hints
+
+    # -- sending
+
+    def _send(self, route: Route, target: Target, now: float, *, is_hedge: bool = False) -> bool:
+        """Send, on a slot that was taken; False where the circuit doesn't let it through."""
+        permit: int | None = 0
+        if target.circuit is not None:
+            permit = target.circuit.admit(now)
+            if permit is None:
+                target.line.release(now, None)
+                return False
+        attempt = Attempt(route, target, permit or 0, now, is_hedge)
+        target.attempts[attempt] = None
+        route.sent(attempt, target.is_first)
+        self._moves.append(Send(attempt))
+        if target.circuit is not None and target.circuit.generation != target.known_generation:
+            self._heed_circuit(target, now)
+        if target.first_answers is not None and not is_hedge and len(self.targets) > 1:
+            assert self.policy.hedge is not None
+            delay = self.policy.hedge.delay(target.first_answers)
+            if delay is not None:
+                self._moves.append(HedgeLater(attempt, delay))
+        return True
+
+    def hedge(self, attempt: Attempt, now: float) -> list[Move]:
+        """Ask a second model, where the first hasn't begun to answer and the budget allows."""
+        route = attempt.route
+        if route.is_over or route.winner is not None or route.attempts != [attempt]:
+            return []
+        for target in self.targets.values():
+            if target is attempt.target or target.id in route.round or not target.line.has_room:
+                continue
+            if self._obstacle(target, route, route.deadline - now, now) is not None:
+                continue
+            if self._may_spend(now) and target.line.enter(route, now) is ADMITTED:
+                self._tell(
+                    RequestHedged,
+                    model=attempt.target.id,
+                    hedge=target.id,
+                    correlation_id=route.correlation_id,
+                )
+                self._send(route, target, now, is_hedge=True)
+            break
+        return self._take()
+
+    def _pull(self, target: Target, now: float) -> None:
+        """Send what waits for this model, as far as it has room."""
+        while (route := target.line.next(now)) is not None:
+            route.line = None
+            if self._refuse_poison(route, now):
+                target.line.release(now, None)
+            elif not self._send(route, target, now):
+                self._place(route, now)
+
+    def _scatter(self, target: Target, now: float) -> None:
+        """Have all who wait for this model look for another; they may come back to it."""
+        for route in target.line.drain(now):
+            route.line = None
+            self._place(route, now)
+
+    def _gather(self, target: Target, now: float) -> None:
+        """Have those who wait for models that aren't ready look again: this one may take them."""
+        for other in self.targets.values():
+            if other is not target and not other.is_ready and other.line.waiting:
+                self._scatter(other, now)
+
+    # -- what attempts leave behind
+
+    def _wins(self, attempt: Attempt, now: float) -> None:
+        """Settle that this attempt's answer is the one; call off the others."""
+        route, target = attempt.route, attempt.target
+        route.winner = attempt
+        route.first_at = now
+        route.model = target.id
+        route.was_fallback = not target.is_first
+        if target.first_answers is not None:
+            target.first_answers.observe(now - attempt.began_at)
+        if len(route.attempts) > 1:
+            for other in tuple(route.attempts):
+                if other is not attempt:
+                    self._give_up(other, now)
+
+    def _give_up(self, attempt: Attempt, now: float) -> None:
+        self._detach(attempt)
+        self._count(attempt, False, now)
+        attempt.target.line.release(now, None)
+        self._moves.append(CallOff(attempt))
+        self._pull(attempt.target, now)
+
+    def _detach(self, attempt: Attempt) -> None:
+        del attempt.target.attempts[attempt]
+        attempt.route.attempts.remove(attempt)
+
+    def _count(self, attempt: Attempt, is_fault: bool, now: float) -> None:
+        """Have the model's circuit know of an attempt that didn't succeed."""
+        circuit = attempt.target.circuit
+        if circuit is None:
+            return
+        if is_fault:
+            circuit.failed(attempt.permit, now - attempt.began_at, now)
+        else:
+            circuit.ignored(attempt.permit, now)
+        self._heed_circuit(attempt.target, now)
+
+    def _heed_circuit(self, target: Target, now: float) -> None:
+        """See to what follows where the circuit is in another state than before."""
+        circuit = target.circuit
+        if circuit is None or circuit.generation == target.known_generation:
+            return
+        target.known_generation = circuit.generation
+        change = circuit.last_change
+        assert change is not None
+        self._tell(
+            BreakerChanged,
+            model=target.id,
+            before=change.before.value,
+            after=change.after.value,
+            reason=change.reason,
+            open_seconds=change.open_seconds,
+        )
+        if change.after is CircuitState.OPEN:
+            self._moves.append(LookLater(target, circuit.retry_after(now)))
+            self._scatter(target, now)
+        elif change.after is CircuitState.CLOSED:
+            self._gather(target, now)
+
+    def _tell(self, kind: type[Event], **fields: Any) -> None:
+        self._moves.append(Tell(kind, fields))
+
+    def _take(self) -> list[Move]:
+        moves, self._moves = self._moves, []
+        return moves
+
+    # -- in the dispatcher
+
+    def _refuse_closing(self, route: Route, now: float) -> bool:
+        raise NotImplementedError
+
+    def _refuse_poison(self, route: Route, now: float) -> bool:
+        raise NotImplementedError
+
+    def _stuck(self, route: Route, hopeful: list[Target], now: float) -> None:
+        raise NotImplementedError
+
+    def _refuse(self, route: Route, error: Exception, now: float) -> None:
+        raise NotImplementedError
+
+    def _may_spend(self, now: float) -> bool:
+        raise NotImplementedError

@@ -1,0 +1,66 @@
+"""Route policy: all that a router can be told, in one place."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.routing.admission import Admission
+from failsoft.supervisors.routing.breaker import Breaker
+from failsoft.supervisors.routing.budget import Budget
+from failsoft.supervisors.routing.degradation import Degradation
+from failsoft.supervisors.routing.hedge import Hedge
+from failsoft.supervisors.routing.poison import Poison
+
+
+class RoutePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Say how a router goes about its requests.
+
+    retries: rounds through the candidates after the first one, at most.
+    retry_backoff: the waits between rounds.
+    budget: how many such rounds, and hedges, there may be by what succeeds; None: no bound.
+    breaker: the circuit in front of each candidate; None: there is none.
+    admission: the queue in front of each candidate, and how much it gets at a time.
+    poison: when a request that takes workers down is refused.
+    hedge: when a second model is asked because the first is slow; None: never.
+    degradation: what a request is cut down to under load; None: it never is.
+    while_restarting: what becomes of requests for a candidate that is being restarted:
+        ``fallback``, to the next one that is ready, and they wait only where none is;
+        ``wait`` for it, where it should be there before their deadline;
+        a number, wait where it should be there in so many seconds, else fall back.
+    """
+
+    retries: int = 3
+    retry_backoff: Backoff = Backoff()
+    budget: Budget | None = Budget()
+    breaker: Breaker | None = Breaker()
+    admission: Admission = Admission()
+    poison: Poison = Poison()
+    hedge: Hedge | None = None
+    degradation: Degradation | None = Degradation()
+    while_restarting: Literal["fallback", "wait"] | float = "fallback"
+
+    def __post_init__(self) -> None:
+        if self.retries < 0:
+            raise ValueError(f"retries must be at least 0; it is {self.retries}")
+        if self.wait_up_to is None:
+            raise ValueError(
+                "while_restarting must be 'fallback', 'wait', or seconds of at least 0; it is "
+                f"{self.while_restarting!r}"
+            )
+
+    @property
+    def wait_up_to(self) -> float | None:
+        """Give the seconds that a restart may take for its requests to wait for it."""
+        match self.while_restarting:
+            case "fallback":
+                return 0.0
+            case "wait":
+                return math.inf
+            case float() | int() as seconds if seconds >= 0:
+                return float(seconds)
+            case _:
+                return None

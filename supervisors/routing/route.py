@@ -1,0 +1,163 @@
+"""The way of one request through a router: where it has been, and what became of it."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from failsoft.messages import InferenceError, ModelOverloaded
+from failsoft.supervisors.routing.degradation import Level, warning_for
+from failsoft.supervisors.routing.failure import Failure
+from failsoft.supervisors.routing.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from failsoft.supervisors.routing.target import Target
+
+
+class Stage(enum.Enum):
+    """Name where a request stands.
+
+    queued: it waits for a slot of a model. sent: at least one model has it. pausing: all have
+    failed it, and it waits for the next round. over: it is answered, or was given up.
+    """
+
+    NEW = "new"
+    QUEUED = "queued"
+    SENT = "sent"
+    PAUSING = "pausing"
+    OVER = "over"
+
+
+class Attempt(msgspec.Struct, eq=False):
+    """Be one send of a request to one model.
+
+    permit: of the model's circuit. carried: what the carrier needs to call it off.
+    """
+
+    route: Route
+    target: Target
+    permit: int
+    began_at: float
+    is_hedge: bool
+    carried: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Attempt {self.target.id} since={self.began_at:g}>"
+
+
+class Route(msgspec.Struct, eq=False):
+    """Follow one request. It is its own ticket in the queue of a model.
+
+    asked, request: as it came, and as it is sent: perhaps for less.
+    carried: what the carrier needs to answer.
+    attempts: those under way. sends: how many there have been.
+    round: the models that failed it since the last pause. rounds: those that are over.
+    tried: model → cause, of the last failure or of what kept the request from it.
+    line: the model in whose queue it waits.
+    winner: the attempt that began to answer first; only its answer counts.
+    """
+
+    asked: Any
+    arrived_at: float
+    deadline: float
+    is_stream: bool = False
+    correlation_id: str | None = None
+    carried: Any = None
+    is_canary: bool = False
+    request: Any = None
+    priority: int = 0
+    tenant: str = ""
+    stage: Stage = Stage.NEW
+    level: Level = Level.FULL
+    attempts: list[Attempt] = []
+    sends: int = 0
+    model: str = ""
+    was_fallback: bool = False
+    round: dict[str, Failure] = {}
+    rounds: int = 0
+    tried: dict[str, str] = {}
+    last: InferenceError | None = None
+    line: Target | None = None
+    winner: Attempt | None = None
+    sent_at: float | None = None
+    first_at: float | None = None
+    workers_lost: int = 0
+    was_halved: bool = False
+    usage: Any = None
+    _fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        self.request = self.asked
+        self.priority = getattr(self.asked, "priority", 0)
+        self.tenant = getattr(self.asked, "tenant", "")
+
+    @property
+    def is_over(self) -> bool:
+        return self.stage is Stage.OVER
+
+    @property
+    def kind(self) -> str:
+        return type(self.request).__name__
+
+    @property
+    def fingerprint(self) -> str:
+        """Give what all requests like this one have in common."""
+        if not self._fingerprint:
+            self._fingerprint = fingerprint(self.asked)
+        return self._fingerprint
+
+    @property
+    def warning(self) -> str:
+        """Say in words where it was sent for less than was asked; empty where it wasn't."""
+        if self.was_halved:
+            return (
+                "The request failed as it was, so the answer was made with at most "
+                f"{self.request.max_tokens} tokens instead of {self.asked.max_tokens}."
+            )
+        return warning_for(self.level, self.asked, self.request)
+
+    def sent(self, attempt: Attempt, is_first: bool) -> None:
+        """Take note that it goes to a model now."""
+        self.stage = Stage.SENT
+        self.attempts.append(attempt)
+        self.sends += 1
+        self.model = attempt.target.id
+        self.was_fallback = not is_first
+        if self.sent_at is None:
+            self.sent_at = attempt.began_at
+
+    def failed(self, attempt: Attempt, failure: Failure) -> None:
+        """Take note that a model failed it."""
+        id = attempt.target.id
+        self.round[id] = failure
+        self.tried[id] = failure.cause
+        self.last = failure.error
+        self.workers_lost += failure.lost_worker
+
+    @property
+    def work(self) -> float | None:
+        """Give how much work its answer was, in tokens; None where that isn't known."""
+        return getattr(self.usage, "completion_tokens", None) or None
+
+    def error(self, error: InferenceError, **details: Any) -> InferenceError:
+        """Give ``error`` as this request's answer."""
+        answer = error.as_answer()
+        answer.details = {"attempts": self.sends, **details, **answer.details}
+        answer.correlation_id = answer.correlation_id or self.correlation_id
+        return answer
+
+    def all_failed(self, targets: int, **details: Any) -> InferenceError:
+        """Give the one error for a request that no model answers."""
+        if targets == 1 and self.last is not None:
+            return self.error(self.last, **details)
+        said = ModelOverloaded(
+            "No model of this route can answer now; try again later.",
+            details={"tried_models": dict(self.tried), **details},
+        )
+        said.__cause__ = self.last
+        return self.error(said)
+
+    def __repr__(self) -> str:
+        return f"<Route {self.kind} {self.stage.value} sends={self.sends} tried={self.tried}>"

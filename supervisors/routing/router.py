@@ -1,0 +1,302 @@
+"""Router: the supervisor in front of models that can stand in for one another.
+
+Its children are candidates in order of priority. What becomes of a request is decided by the
+dispatcher, a state machine without I/O; the router carries its moves out with real models, and
+as their supervisor starts those that failed anew.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from typing import Any
+
+import msgspec
+
+from failsoft.actors import ExitReason, Reply, current_correlation_id, handles
+from failsoft.actors.handlers import Handler, deferring_handler
+from failsoft.actors.relay import forward
+from failsoft.actors.reply import StreamReply
+from failsoft.actors.signals import ChildReadiness
+from failsoft.messages import GenerateText, Request
+from failsoft.messages.events import RequestFinished
+from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.errors import ChildNotFound
+from failsoft.supervisors.intensity import Intensity
+from failsoft.supervisors.routing.candidate import Candidate
+from failsoft.supervisors.routing.carried import Carried, annotated, finished_event
+from failsoft.supervisors.routing.dispatcher import Dispatcher
+from failsoft.supervisors.routing.load import LoadGauge
+from failsoft.supervisors.routing.moves import (
+    Answer,
+    CallOff,
+    GiveUp,
+    HedgeLater,
+    Later,
+    LookLater,
+    Move,
+    Refuse,
+    Send,
+    Tell,
+)
+from failsoft.supervisors.routing.operate import (
+    ClearQuarantine,
+    ForceBreaker,
+    ListQuarantine,
+    ResetBreaker,
+    WhichCandidates,
+)
+from failsoft.supervisors.routing.poison import QuarantineEntry
+from failsoft.supervisors.routing.policy import RoutePolicy
+from failsoft.supervisors.routing.route import Attempt, Route
+from failsoft.supervisors.routing.target import CandidateInfo, Target
+from failsoft.supervisors.spec import ChildSpec, check_family
+from failsoft.supervisors.steps import Exited, SupervisorInput
+from failsoft.supervisors.supervisor import Supervisor
+
+_RESTART_BACKOFF = Backoff()
+_INTENSITY = Intensity()
+_BURST = 10_000
+
+
+class Router(Supervisor):
+    """Answer requests with the first of the candidates that can; supervise them one_for_one.
+
+    requests: the types of request that are routed; each candidate handles them, but for those
+        that its ``answers`` leave out.
+    policy: how; or its fields, by name, see ``RoutePolicy``.
+    intensity, cool_down: a candidate that is restarted more often than ``intensity`` is left
+        alone for ``cool_down`` seconds, longer each time in a row. None escalates instead.
+
+    A reply tells ``model_used``, ``was_fallback``, ``attempts``, and where less was done than
+    asked for, ``degradation_level`` and ``warning``. A caller's fault is answered at once. Where
+    no model answers, it is ModelOverloaded with ``tried_models`` (model → cause) and
+    ``retry_after``; where there is but one candidate, its own last error. A request that was in
+    work when a worker was lost, twice, is refused with PoisonedRequest, and its like with it.
+    """
+
+    # Requests don't stay in the mailbox: their queues are in front of the models.
+    mailbox_bound = _BURST
+    ranks_work = False
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        requests: Sequence[type[Request[Any]]] = (GenerateText,),
+        policy: RoutePolicy | None = None,
+        backoff: Backoff = _RESTART_BACKOFF,
+        intensity: Intensity = _INTENSITY,
+        cool_down: float | None = 60.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(candidates, backoff=backoff, intensity=intensity, cool_down=cool_down)
+        if not candidates:
+            raise ValueError("a router needs at least one candidate")
+        if policy is not None and options:
+            raise ValueError(f"give the policy, or its fields ({', '.join(options)}); not both")
+        self._candidates = tuple(candidates)
+        self._policy = RoutePolicy(**options) if policy is None else policy
+        accept: Handler = deferring_handler(Router._accept)
+        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, accept)}
+        self.stream_handlers = dict.fromkeys(requests, accept)
+
+    async def on_start(self) -> None:
+        self.context.defer_ready()
+        clock = self.context.clock
+        self._now = clock.now
+        self._events = self.context.system.events
+        self._gauge = self.context.system.extension(LoadGauge)
+        self._dispatcher = Dispatcher(
+            self._candidates, self._policy, self.context.random, clock.now()
+        )
+        await super().on_start()
+
+    def on_shutdown(self, reason: ExitReason) -> bool:
+        self._carry_out(self._dispatcher.shut_down(self.context.path, str(reason), self._now()))
+        return super().on_shutdown(reason)
+
+    def inspect(self) -> dict[str, Any]:
+        dispatcher, now = self._dispatcher, self._now()
+        infos = [target.info(now) for target in dispatcher.targets.values()]
+        bucket = dispatcher.bucket
+        return {
+            **super().inspect(),
+            "answers_with": next((info.id for info in infos if info.is_ready), None),
+            "candidates": {info.id: msgspec.structs.asdict(info) for info in infos},
+            "routed": dispatcher.routed,
+            "in_hand": dispatcher.in_hand,
+            "fell_back": dispatcher.fell_back,
+            "retry_tokens": None if bucket is None else round(bucket.tokens(now), 3),
+            "quarantined": len(dispatcher.quarantine.entries(now)),
+            "degradation_level": self._gauge.level.value,
+        }
+
+    # -- requests
+
+    def _accept(self, request: Request[Any]) -> Reply[Any]:
+        reply = self.context.defer()
+        now = self._now()
+        route = Route(
+            request,
+            now,
+            reply.deadline,
+            is_stream=isinstance(reply, StreamReply),
+            correlation_id=current_correlation_id(),
+            carried=Carried(reply, copy_context()),
+        )
+        reply.when_closed(functools.partial(self._left, route))
+        self._carry_out(self._dispatcher.arrive(route, self._gauge.level, now))
+        return reply
+
+    def _left(self, route: Route) -> None:
+        if not route.is_over:
+            self._carry_out(self._dispatcher.left(route, self._now()))
+
+    def _carry_out(self, moves: list[Move]) -> None:
+        for move in moves:
+            match move:
+                case Send():
+                    self._send(move.attempt)
+                case Answer():
+                    move.route.carried.reply.set(annotated(move.value, move.route))
+                    self._finished(move.route, "ok", move.at)
+                case Refuse(route, error, at):
+                    route.carried.reply.fail(error)
+                    self._finished(route, getattr(error, "kind", type(error).__name__), at)
+                case GiveUp(route, outcome, at):
+                    self._finished(route, outcome, at)
+                case CallOff(attempt):
+                    if attempt.carried is not None:
+                        attempt.carried.abandon()
+                case Tell(kind, fields):
+                    self.context.publish(kind, **fields)
+                case Later(route, seconds):
+                    due = functools.partial(self._due, self._dispatcher.due, route)
+                    route.carried.timer = self.context.call_after(seconds, due)
+                case HedgeLater(attempt, seconds):
+                    due = functools.partial(self._due, self._dispatcher.hedge, attempt)
+                    attempt.route.carried.timer = self.context.call_after(seconds, due)
+                case LookLater(target, seconds):
+                    due = functools.partial(self._due, self._dispatcher.look_again, target)
+                    self.context.call_after(seconds, due)
+
+    def _send(self, attempt: Attempt) -> None:
+        """Send to the model; nobody waits: what becomes of it is told to ``_done``."""
+        route, cell = attempt.route, self._cells[attempt.target.id]
+        carried: Carried = route.carried or Carried.of_canary(cell, route)
+        try:
+            pass_on = functools.partial(self._pass_on, attempt) if route.is_stream else None
+            reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on)
+        except Exception as error:
+            self._carry_out(self._dispatcher.failed(attempt, error, self._now()))
+            return
+        attempt.carried = reply
+        reply.when_closed(functools.partial(self._done, attempt))
+
+    def _pass_on(self, attempt: Attempt, chunk: Any) -> Any:
+        """Give a chunk as it goes to the reader; None for one of an attempt that isn't wanted."""
+        route = attempt.route
+        if route.winner is not attempt:
+            self._carry_out(self._dispatcher.began(attempt, self._now()))
+            if route.winner is not attempt:
+                return None
+        route.usage = getattr(chunk, "usage", None) or route.usage
+        return annotated(chunk, route)
+
+    def _done(self, attempt: Attempt) -> None:
+        """Take note of the end of an attempt. Called by the model: what fails here is ours."""
+        answer = attempt.carried.answer
+        if answer.cancelled() or self.context.is_over:
+            return
+        try:
+            error = answer.exception()
+            if error is None:
+                moves = self._dispatcher.answered(attempt, answer.result(), self._now())
+            else:
+                self._look_around()
+                moves = self._dispatcher.failed(attempt, error, self._now())
+            self._carry_out(moves)
+        except Exception as error:
+            self.context.crash(error)
+
+    def _due(self, event: Callable[[Any, float], list[Move]], subject: Any) -> None:
+        try:
+            self._look_around()
+            self._carry_out(event(subject, self._now()))
+        except Exception as error:
+            self.context.crash(error)
+
+    def _finished(self, route: Route, outcome: str, at: float) -> None:
+        if route.carried.timer is not None:
+            route.carried.timer.cancel()
+        if self._events.is_heard:
+            self.context.publish(RequestFinished, **finished_event(route, outcome, at))
+
+    # -- models, as children
+
+    @handles(ChildReadiness)
+    def _child_readiness(self, _message: ChildReadiness) -> None:
+        self._look_around()
+        self.context.set_ready(any(cell.is_ready for cell in self._cells.values()))
+
+    def _look_around(self) -> None:
+        """See who is ready: a model that fails says so before the message of it is handled."""
+        for target in self._dispatcher.targets.values():
+            cell = self._cells.get(target.id)
+            is_ready = cell is not None and cell.is_ready
+            if is_ready != target.is_ready:
+                self._carry_out(self._dispatcher.readiness(target, is_ready, self._now()))
+
+    def _start(self, id: str) -> None:
+        target = self._dispatcher.targets.get(id)
+        if target is not None:
+            self._carry_out(self._dispatcher.starting(target, self._now()))
+        super()._start(id)
+
+    def _step(self, event: SupervisorInput) -> None:
+        super()._step(event)
+        if isinstance(event, Exited) and event.id in self._dispatcher.targets:
+            target = self._dispatcher.targets[event.id]
+            self._look_around()
+            ended = self._dispatcher.ended(
+                target, self.waits_until(event.id), event.reason.is_abnormal, self._now()
+            )
+            self._carry_out(ended)
+
+    # -- operators
+
+    @handles(WhichCandidates)
+    def _which_candidates(self, _request: WhichCandidates) -> tuple[CandidateInfo, ...]:
+        return tuple(target.info(self._now()) for target in self._dispatcher.targets.values())
+
+    @handles(ForceBreaker)
+    def _force_breaker(self, request: ForceBreaker) -> None:
+        target = self._target(request.candidate)
+        self._carry_out(self._dispatcher.force(target, request.state, self._now()))
+
+    @handles(ResetBreaker)
+    def _reset_breaker(self, request: ResetBreaker) -> None:
+        target = self._target(request.candidate)
+        self._carry_out(self._dispatcher.reset(target, self._now()))
+
+    @handles(ListQuarantine)
+    def _list_quarantine(self, _request: ListQuarantine) -> tuple[QuarantineEntry, ...]:
+        return self._dispatcher.quarantine.entries(self._now())
+
+    @handles(ClearQuarantine)
+    def _clear_quarantine(self, request: ClearQuarantine) -> int:
+        return self._dispatcher.quarantine.clear(request.fingerprint)
+
+    def _target(self, id: str) -> Target:
+        target = self._dispatcher.targets.get(id)
+        if target is None:
+            raise ChildNotFound(self.context.path, id)
+        return target
+
+
+def router(id: str, *candidates: Candidate, **options: Any) -> ChildSpec:
+    """Describe a router with its candidates, to be a child of a supervisor; see ``Router``."""
+    check_family(candidates, "one_for_one", "never", None)
+    return ChildSpec(id=id, start=functools.partial(Router, candidates, **options))

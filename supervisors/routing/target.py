@@ -1,0 +1,119 @@
+"""Target: what a router knows of one of its candidates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from failsoft.supervisors.routing.admission import Line
+from failsoft.supervisors.routing.candidate import Candidate
+from failsoft.supervisors.routing.circuit import Circuit, CircuitState
+from failsoft.supervisors.routing.first_answers import FirstAnswers
+from failsoft.supervisors.routing.policy import RoutePolicy
+from failsoft.supervisors.routing.ready_time import ReadyTimes
+from failsoft.supervisors.routing.route import Attempt, Route
+
+
+class CandidateInfo(msgspec.Struct, frozen=True):
+    """Show one candidate. Times are in seconds.
+
+    circuit: its breaker's state; forced: by an operator, and to what. retry_after: until a call
+    may be let through. in_flight, waiting, limit: requests that it has, that queue for it, and
+    that it gets at a time at present. expected_wait: of a request that comes now; ready_in: until
+    it is probably ready, while it is not; None where that isn't known.
+    """
+
+    id: str
+    is_ready: bool
+    circuit: str
+    forced: str | None
+    retry_after: float
+    in_flight: int
+    waiting: int
+    limit: int
+    expected_wait: float | None
+    ready_in: float | None
+
+
+class Target:
+    """Hold a candidate's circuit, its queue, and what was learned of its times.
+
+    starts_at: when its supervisor will start it, while it waits for that.
+    known_generation: of the circuit, as last told of.
+    is_counted: the failure that its next end is due to has been counted.
+    """
+
+    __slots__ = (
+        "attempts",
+        "breaker",
+        "circuit",
+        "first_answers",
+        "id",
+        "is_counted",
+        "is_first",
+        "is_ready",
+        "known_generation",
+        "line",
+        "spec",
+        "starts_at",
+        "times",
+    )
+
+    def __init__(self, spec: Candidate, policy: RoutePolicy, is_first: bool) -> None:
+        self.spec = spec
+        self.id = spec.id
+        self.breaker = spec.breaker or policy.breaker
+        self.circuit = None if self.breaker is None else Circuit(self.breaker)
+        self.line: Line[Route] = Line(spec.admission or policy.admission)
+        self.line.pause()
+        self.times = ReadyTimes()
+        hedge = policy.hedge
+        self.first_answers = None if hedge is None else FirstAnswers(hedge.quantile, hedge.minimum)
+        self.is_first = is_first
+        self.is_ready = False
+        self.is_counted = False
+        self.starts_at: float | None = None
+        self.known_generation = 0
+        self.attempts: dict[Attempt, None] = {}
+
+    def admits(self, now: float) -> bool:
+        """Tell whether its circuit would let somebody's request through now."""
+        circuit = self.circuit
+        if circuit is None:
+            return True
+        if not circuit.admits(now):
+            return False
+        return self.spec.canary is None or circuit.state(now) is CircuitState.CLOSED
+
+    def retry_after(self, now: float) -> float:
+        """Give the seconds until it may take requests again, as far as is known."""
+        wait = 0.0 if self.circuit is None else self.circuit.retry_after(now)
+        if not self.is_ready:
+            wait = max(wait, self.times.expected(now, self.starts_at) or 0.0)
+        return wait or self.line.retry_after(now)
+
+    def info(self, now: float) -> CandidateInfo:
+        """Show it as it is now."""
+        circuit, line = self.circuit, self.line
+        shown: dict[str, Any] = {"circuit": "none", "forced": None, "retry_after": 0.0}
+        if circuit is not None:
+            shown = {
+                "circuit": circuit.state(now).value,
+                "forced": circuit.statistics().forced,
+                "retry_after": circuit.retry_after(now),
+            }
+        return CandidateInfo(
+            id=self.id,
+            is_ready=self.is_ready,
+            in_flight=line.in_flight,
+            waiting=line.waiting,
+            limit=line.limit,
+            expected_wait=line.expected_wait(now) if self.is_ready else None,
+            ready_in=None if self.is_ready else self.times.expected(now, self.starts_at),
+            **shown,
+        )
+
+    def __repr__(self) -> str:
+        ready = "ready" if self.is_ready else "not ready"
+        return f"<Target {self.id} {ready} {self.circuit!r} {self.line!r}>"

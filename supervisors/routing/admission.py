@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Generic, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias
 
 import msgspec
 
@@ -27,7 +27,6 @@ __all__ = [
 _NEWEST = 0.1
 _RETRY_AT_LEAST = 1.0
 _RETRY_AT_MOST = 60.0
-MARGIN = 1.0
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -37,15 +36,21 @@ class Admission(msgspec.Struct, frozen=True):
     limit: requests in work at once.
     ageing: seconds of waiting that lift a request by one priority, so that low priorities
         aren't starved by high ones.
+    margin: how many times the usual time of an answer must be left of the deadline after the
+        expected wait. Without any, those would be begun under overload whose time is nearly up,
+        and the model would work for nobody. 0 lets the wait alone decide.
     """
 
     queue_limit: int = 256
     limit: Limit = Limit()
     ageing: float = 10.0
+    margin: float = 2.0
 
     def __post_init__(self) -> None:
         if self.queue_limit < 0 or not 0 < self.ageing < math.inf:
             raise ValueError("an admission needs queue_limit >= 0 and ageing > 0 s, and finite")
+        if not 0 <= self.margin < math.inf:
+            raise ValueError("an admission needs margin >= 0, and finite")
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -72,7 +77,7 @@ class Refused(msgspec.Struct, frozen=True):
 Entry: TypeAlias = Admitted | Queued[T] | Refused
 
 ADMITTED = Admitted()
-QUEUED: Queued[Ticket] = Queued()
+QUEUED: Queued[Any] = Queued()
 
 
 class LineStatistics(msgspec.Struct, frozen=True):
@@ -147,7 +152,7 @@ class Line(Generic[T]):
                 return Refused("queue_full", _retry_after(wait))
         self._queue.add(ticket, now)
         if evicted is None:
-            return QUEUED  # type: ignore[return-value]  # it names no ticket, whatever its type
+            return QUEUED
         self._queue.remove(evicted)
         self._counts["evicted"] += 1
         return Queued(evicted)
@@ -238,7 +243,9 @@ class Line(Generic[T]):
         """Tell whether the deadline has passed, or will have before the answer, as things go."""
         if deadline <= now:
             return True
-        return wait is not None and now + wait + MARGIN * self.usual_seconds > deadline
+        if not wait:  # unknown; or it waits for nobody but the model, and is in no one's way
+            return False
+        return now + wait + self._admission.margin * self.usual_seconds > deadline
 
     # -- how it stands
 

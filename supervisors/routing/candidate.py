@@ -36,6 +36,11 @@ class Candidate(ChildSpec, frozen=True, kw_only=True):
     breaker: Breaker | None = None
     admission: Admission | None = None
 
+    @property
+    def is_choosy(self) -> bool:
+        """Tell whether there are requests that don't suit it."""
+        return bool(self.answers) or not self.streams or self.max_context is not None
+
     def suits(self, request: object, is_stream: bool) -> bool:
         """Tell whether it can take such a request at all."""
         if is_stream and not self.streams:
@@ -43,6 +48,10 @@ class Candidate(ChildSpec, frozen=True, kw_only=True):
         if self.answers and not isinstance(request, self.answers):
             return False
         return self.max_context is None or _least_tokens(request) <= self.max_context
+
+    def surely_takes(self, prompt_tokens: int) -> bool:
+        """Tell whether it is known to take a prompt of so many tokens."""
+        return self.max_context is not None and 0 < prompt_tokens <= self.max_context
 
 
 def _least_tokens(request: object) -> int:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from failsoft.actors import Reply
 from failsoft.actors.cell import Cell
 from failsoft.actors.clock import Timer
+from failsoft.actors.request_context import deadline_var
 from failsoft.supervisors.routing.route import Route
 
 
@@ -26,7 +27,15 @@ class Carried:
     @classmethod
     def of_canary(cls, cell: Cell, route: Route) -> Self:
         """Give one for a request of the router's own, whose answer nobody waits for."""
-        return cls(Reply(cell, route.deadline, route.arrived_at), Context())
+        context = Context()
+        context.run(deadline_var.set, route.deadline)
+        return cls(Reply(cell, route.deadline, route.arrived_at), context)
+
+    def set_timer(self, timer: Timer | None) -> None:
+        """Have this timer instead of the one that was set before, which is called off."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = timer
 
 
 def annotated(reply: Any, route: Route) -> Any:
@@ -45,6 +54,11 @@ def annotated(reply: Any, route: Route) -> Any:
         degradation_level=route.level.value,
         warning=warning,
     )
+
+
+def outcome_of(error: BaseException) -> str:
+    """Give what an error is called."""
+    return getattr(error, "kind", None) or type(error).__name__
 
 
 def finished_event(route: Route, outcome: str, at: float) -> dict[str, Any]:

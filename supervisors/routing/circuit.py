@@ -33,6 +33,7 @@ class Circuit:
     """
 
     __slots__ = (
+        "_breaker",
         "_closed_at",
         "_failures_in_a_row",
         "_forced",
@@ -43,13 +44,12 @@ class Circuit:
         "_trips",
         "_well",
         "_window",
-        "breaker",
         "generation",
         "last_change",
     )
 
     def __init__(self, breaker: Breaker) -> None:
-        self.breaker = breaker
+        self._breaker = breaker
         self.generation = 0
         self.last_change: Change | None = None
         self._slow_seconds = breaker.slow_seconds
@@ -61,11 +61,6 @@ class Circuit:
         self._failures_in_a_row = self._trips = self._well = 0
 
     # -- looks, that change nothing
-
-    @property
-    def is_closed(self) -> bool:
-        """Tell whether all calls go through."""
-        return self._state is _CLOSED
 
     @property
     def opens_until(self) -> float | None:
@@ -94,7 +89,7 @@ class Circuit:
         the time that the oldest probe has left while all places are taken.
         """
         if self._forced == "open":
-            return self.breaker.open_seconds
+            return self._breaker.open_seconds
         until = self._open_until(now)
         if until is None and self._state is _HALF_OPEN and self._probes.is_full:
             until = self._probes.first_end()
@@ -105,7 +100,9 @@ class Circuit:
         if self._state is _OPEN:
             return self._opens_until
         given_up_at = self._given_up_at(now)
-        return None if given_up_at is None else given_up_at + self.breaker.open_for(self._trips + 1)
+        return (
+            None if given_up_at is None else given_up_at + self._breaker.open_for(self._trips + 1)
+        )
 
     # -- a call and what becomes of it
 
@@ -178,7 +175,7 @@ class Circuit:
         """
         given_up_at = self._given_up_at(now)
         if given_up_at is not None:
-            self._open(f"a probe didn't end in {self.breaker.probe_seconds:g} s", given_up_at)
+            self._open(f"a probe didn't end in {self._breaker.probe_seconds:g} s", given_up_at)
 
     def _given_up_at(self, now: float) -> float | None:
         first_end = self._probes.first_end()
@@ -222,7 +219,7 @@ class Circuit:
     def _judge(self, now: float) -> None:
         if self._forced is None:
             window, in_a_row = self._window, self._failures_in_a_row
-            reason = self.breaker.reason_to_open(
+            reason = self._breaker.reason_to_open(
                 in_a_row, window.calls, window.failures, window.slow
             )
             if reason is not None:
@@ -231,7 +228,7 @@ class Circuit:
     def _probe_answered(self, permit: int, is_slow: bool, now: float) -> None:
         if not self._give_back(permit, now):
             return
-        breaker = self.breaker
+        breaker = self._breaker
         if is_slow and breaker.slow_rate is not None:
             self._open(f"a probe took longer than {breaker.slow_seconds:g} s", now)
             return
@@ -245,10 +242,10 @@ class Circuit:
         return self._probes.give_back(permit)
 
     def _open(self, reason: str, at: float) -> None:
-        if self._state is _CLOSED and at - self._closed_at >= self.breaker.longest_open:
+        if self._state is _CLOSED and at - self._closed_at >= self._breaker.longest_open:
             self._trips = 0
         self._trips += 1
-        seconds = self.breaker.open_for(self._trips)
+        seconds = self._breaker.open_for(self._trips)
         self._opens_until = at + seconds
         self._change(_OPEN, reason, at, seconds)
 

@@ -17,12 +17,20 @@ from failsoft.supervisors.routing.budget import TokenBucket
 from failsoft.supervisors.routing.candidate import Candidate
 from failsoft.supervisors.routing.degradation import Level, degraded, halved
 from failsoft.supervisors.routing.failure import Failure
-from failsoft.supervisors.routing.moves import Answer, CallOff, GiveUp, Later, Move, Refuse
+from failsoft.supervisors.routing.moves import (
+    Answer,
+    CallOff,
+    GiveUp,
+    Later,
+    LookLater,
+    Move,
+    Refuse,
+)
 from failsoft.supervisors.routing.poison import Quarantine
 from failsoft.supervisors.routing.policy import RoutePolicy
 from failsoft.supervisors.routing.route import Attempt, Route, Stage
 from failsoft.supervisors.routing.target import Target
-from failsoft.supervisors.routing.tending import Tending
+from failsoft.supervisors.routing.tending import SOON, Tending
 
 # Failures that a smaller request may not run into.
 _MENDED_BY_LESS = frozenset({"out_of_memory", "generation_failed"})
@@ -41,6 +49,7 @@ class Dispatcher(Tending):
         self.quarantine = Quarantine(policy.poison)
         self.bucket = None if policy.budget is None else TokenBucket(policy.budget, now)
         self._random = random
+        self._pausing: dict[Route, None] = {}
         self.routed = self.fell_back = self.in_hand = 0
 
     # -- what happens to requests
@@ -85,8 +94,10 @@ class Dispatcher(Tending):
         if not self.quarantine.is_empty:
             self.quarantine.absolve(route.fingerprint)
         self._finish(route, Answer(route, value, now))
-        if target.line.waiting or target.spec.canary is not None:
+        if target.line.waiting:
             self._pull(target, now)
+        if route.is_canary:
+            self._probe(target, now)  # where one isn't enough to close the circuit
         return self._take()
 
     def failed(self, attempt: Attempt, error: BaseException, now: float) -> list[Move]:
@@ -96,15 +107,19 @@ class Dispatcher(Tending):
         route, target = attempt.route, attempt.target
         failure = Failure.of(error)
         self._detach(attempt)
-        self._count(attempt, failure.is_models_fault, now)
-        target.line.release(now, None)
         route.failed(attempt, failure)
-        if error is failure.error and not failure.error.is_refusal:
-            target.is_counted = True
-        if failure.lost_worker and self._is_poison(route, now):
+        # First of all: where the circuit opens, those who wait are sent on, and not the like of it.
+        is_poison = failure.lost_worker and self._is_poison(route, now)
+        self._count(attempt, attempt.is_fault(failure, now), now)
+        target.line.release(now, None)
+        if failure.is_models_fault and not getattr(error, "is_refusal", False):
+            target.crashes()  # by this error the actor ends as well
+        if is_poison:
             self._refuse(route, self._poisoned(route), now)
         elif route.is_canary:
             self._finish(route, Refuse(route, failure.error, now))
+            # A refusal tells nothing, so it is asked again.
+            self._moves.append(LookLater(target, max(SOON, failure.retry_after)))
         elif route.winner is attempt or (failure.is_final and not self._fits_elsewhere(route)):
             self._refuse(route, route.error(failure.error), now)
         elif not route.attempts:  # else another one may yet answer
@@ -121,8 +136,7 @@ class Dispatcher(Tending):
         for attempt in tuple(route.attempts):
             target, spent = attempt.target, now - attempt.began_at
             self._detach(attempt)
-            # A model that had the time it usually takes has failed; one that had less hasn't.
-            self._count(attempt, is_late and spent >= target.line.usual_seconds, now)
+            self._count(attempt, is_late and attempt.had_time(now), now)
             target.line.release(now, spent if is_late else None)
             self._moves.append(CallOff(attempt))
             self._pull(target, now)
@@ -135,7 +149,8 @@ class Dispatcher(Tending):
 
     def due(self, route: Route, now: float) -> list[Move]:
         """Go round the candidates again: the pause is over."""
-        if route.stage is Stage.PAUSING:
+        if route in self._pausing:
+            del self._pausing[route]
             self._place(route, now)
         return self._take()
 
@@ -144,6 +159,8 @@ class Dispatcher(Tending):
         self._closing = path, reason
         for target in self.targets.values():
             self._scatter(target, now)
+        for route in tuple(self._pausing):
+            self._place(route, now)
         return self._take()
 
     # -- where it ends
@@ -156,6 +173,7 @@ class Dispatcher(Tending):
                 route.rounds += 1
                 route.round = {}
                 route.stage = Stage.PAUSING
+                self._pausing[route] = None
                 self._tell(
                     RequestRetried,
                     round=route.rounds,
@@ -213,6 +231,8 @@ class Dispatcher(Tending):
         self._finish(route, Refuse(route, error, now))
 
     def _finish(self, route: Route, end: Answer | Refuse | GiveUp) -> None:
+        if route.stage is Stage.PAUSING:
+            self._pausing.pop(route, None)
         route.stage = Stage.OVER
         route.winner = None
         if not route.is_canary:
@@ -222,16 +242,6 @@ class Dispatcher(Tending):
     def _fall_back(self, route: Route, target: Target, cause: str) -> None:
         self.fell_back += 1
         self._tell(FellBack, model=target.id, cause=cause, correlation_id=route.correlation_id)
-
-    def _fits_elsewhere(self, route: Route) -> bool:
-        """Tell whether a prompt that was too long for one model is short enough for another."""
-        length = route.last.details.get("input_length") if route.last is not None else None
-        return length is not None and any(
-            target.spec.max_context is not None
-            and target.spec.max_context >= length
-            and target.id not in route.round
-            for target in self.targets.values()
-        )
 
     # -- poison
 
@@ -263,17 +273,19 @@ class Dispatcher(Tending):
         error.__cause__ = route.last
         return route.error(error)
 
-    def _refuse_poison(self, route: Route, now: float) -> bool:
+    def _is_refused(self, route: Route, now: float) -> bool:
+        """Refuse what no model is to get; tell whether it was."""
+        if self._closing is not None:
+            self._refuse(route, ActorStopped(*self._closing), now)
+            return True
+        if now >= route.deadline:
+            late = InferenceTimeout.after(route.deadline - route.arrived_at)
+            self._refuse(route, route.error(late), now)
+            return True
         if self.quarantine.is_empty:
             return False
         left = self.quarantine.held(route.fingerprint, now)
         if left is None:
             return False
         self._refuse(route, self._poisoned(route, retry_after=round(left, 3)), now)
-        return True
-
-    def _refuse_closing(self, route: Route, now: float) -> bool:
-        if self._closing is None:
-            return False
-        self._refuse(route, ActorStopped(*self._closing), now)
         return True

@@ -12,7 +12,6 @@ from failsoft.messages import (
     InferenceError,
     InferenceTimeout,
     ModelOverloaded,
-    OutOfMemory,
     PoisonedRequest,
     WorkerLost,
 )
@@ -55,11 +54,9 @@ class Failure(msgspec.Struct, frozen=True):
             case InferenceError():
                 # Of a lost worker, and of an error that leaves its device unusable.
                 lost = bool(error.details.get("begun"))
-                elsewhere = error.is_retryable or isinstance(error, OutOfMemory)
                 is_innocent = isinstance(error, WorkerLost) and not lost
-                is_final = error.is_callers_fault or not elsewhere
                 is_fault = not (error.is_callers_fault or is_innocent)
-                return cls(error, is_final, error.is_retryable, lost, is_fault)
+                return cls(error, error.is_callers_fault, error.is_retryable, lost, is_fault)
             case ActorStopped():
                 said = WorkerLost(f"The model stopped: {error.reason}.")
                 return cls(said, False, True, False, False)

@@ -11,6 +11,7 @@ alone, a tenant's backlog would go before all that came later.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Generic, Protocol, TypeVar
 
 
@@ -54,6 +55,28 @@ def _oldest(backlog: _Backlog[T]) -> _Place[T]:
 
 def _newest(backlog: _Backlog[T]) -> _Place[T]:
     return next(reversed(backlog.values()))
+
+
+def _count_before(since: float, turns: Mapping[str, _Backlog[T]]) -> int:
+    count = 0
+    for backlog in turns.values():
+        for place in backlog.values():
+            if place.since >= since:
+                break
+            count += 1
+    return count
+
+
+def _count_in_turns(turns: Mapping[str, _Backlog[T]], tenant: str) -> int:
+    """Count the tickets of one rank that go before the next one of this tenant."""
+    own = turns.get(tenant)
+    count = 0 if own is None else len(own)
+    most = count + 1
+    for backlog in turns.values():
+        if backlog is not own:
+            waiting = len(backlog)
+            count += waiting if waiting < most else most
+    return count
 
 
 class FairQueue(Generic[T]):
@@ -112,14 +135,9 @@ class FairQueue(Generic[T]):
             if rank > priority:
                 ahead += sum(map(len, turns.values()))
             elif rank < priority:
-                aged = now - (priority - rank) * self._ageing
-                ahead += sum(
-                    place.since < aged for backlog in turns.values() for place in backlog.values()
-                )
+                ahead += _count_before(now - (priority - rank) * self._ageing, turns)
             else:
-                own = len(turns.get(tenant, ()))
-                others = (len(backlog) for name, backlog in turns.items() if name != tenant)
-                ahead += own + sum(min(waiting, own + 1) for waiting in others)
+                ahead += _count_in_turns(turns, tenant)
         return ahead
 
     def to_shed_for(self, ticket: Ticket, places: int, now: float) -> T | None:

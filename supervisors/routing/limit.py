@@ -6,13 +6,13 @@ time. So now and then the limit is halved for a moment (a probe), and the latenc
 what the latency at the full limit is held against, as a gradient. Requests are never failed to
 find that out: those over the limit wait a little longer in line.
 
-Compared by simulation with the published ways (1, 2, 8 and 32 slots; lognormal and bimodal times
-of service; twice and ten times the load): Gradient2 and AIMD against a slow mean take the queue
-in the server for the normal latency, since under lasting load they see nothing else, and drift to
-4 to 38 times the slots. Vegas, with the least latency seen as its base, falls to a fifth of 32
-slots on noise alone. Envoy's probe goes to 3 whatever the limit, which cost 45 % of the work of
-32 slots. This one kept to 1.0 to 1.8 times the slots (to 3 with one slot) and did 96 to 100 % of
-the possible work with lognormal times of sigma 0.5, and 81 to 99 % with far noisier ones.
+Compared by simulation with the published ways (1, 2, 8 and 32 slots, lognormal and bimodal times
+of service, twice and ten times the load): Gradient2, and AIMD against a slow mean, see nothing
+but queues under lasting load, take them for the normal latency, and drift to 4 to 38 times the
+slots. Vegas, whose base is the least latency seen, falls to a fifth of 32 slots on noise alone.
+Envoy's probe goes down to 3 whatever the limit, which takes 45 % of the work of 32 slots. This one
+kept to 0.9 to 1.9 times the slots (2 to 4 where there is one), and did 97 to 100 % of the possible
+work with lognormal times of sigma 0.5, and 88 to 100 % with far noisier ones.
 
 Sources: Netflix concurrency-limits (the gradient and its bounds), Envoy's adaptive concurrency
 filter (the probe), BBR (probing for the time without a queue).
@@ -29,8 +29,8 @@ import msgspec
 # longer windows, up to so many times the shortest.
 _EXACT = 0.125
 _LONGEST = 8
-# By how much a probe may differ from the last one for both to have found the same.
-_SAME = 1.25
+# By how much the latency falls with half the limit where it was far too high.
+_STEEP = 1.7
 _SHORTEST = 1e-6
 
 
@@ -41,7 +41,7 @@ class Limit(msgspec.Struct, frozen=True):
     tolerance: how many times the latency at half the limit the latency may be before the
         limit falls.
     window: samples that a decision rests on, at least; more where they are noisy.
-    probe_every: windows from one probe to the next, at most; fewer while probes differ.
+    probe_every: windows from one probe to the next, at most; fewer at the start.
     """
 
     initial: int = 8
@@ -86,6 +86,7 @@ class AdaptiveLimit:
         "_count",
         "_floor",
         "_full",
+        "_full_latency",
         "_gap",
         "_is_fixed",
         "_is_probing",
@@ -108,7 +109,8 @@ class AdaptiveLimit:
         self._is_probing = False
         self._probes = 0
         self._gap = self._windows_left = 1
-        self._skip = 0
+        self._skip = limit.initial  # the first ones find an empty server
+        self._full_latency = 0.0
         self._clear_window()
 
     def sample(self, latency: float, in_flight: int) -> None:
@@ -155,7 +157,10 @@ class AdaptiveLimit:
             room = math.sqrt(self._full) / 2 if is_in_use else 0.0
             full = self._full * gradient + room
             if full <= self._floor:
-                full, self._windows_left = self._floor, 0
+                # Of a limit lower than that, the base tells nothing: a model that has become slow
+                # would get less and less. So look anew, after a window here, and soon again.
+                full, self._gap, self._skip = self._floor, 1, in_flight
+                self._windows_left = min(self._windows_left, 2)
             self._full = min(float(self._config.most), full)
             self.value = int(self._full)
         self._windows_left -= 1
@@ -168,20 +173,26 @@ class AdaptiveLimit:
             self._found_base(latency)
             return
         self.value = half
+        self._full_latency = latency
         self._is_probing = True
         self._probes += 1
         self._skip = in_flight  # these began under the full limit
 
     def _end_probe(self, latency: float, in_flight: int) -> None:
         self._is_probing = False
-        self.value = int(self._full)
         self._skip = in_flight
+        is_searching = self._gap == 1
+        if is_searching and self._full_latency > _STEEP * latency:
+            # Half as many were answered in about half the time: all the work is done with half.
+            self._full = float(self.value)
+        else:
+            self.value = int(self._full)
+            # A probe costs up to half the work for its while, so they are made ever more rarely.
+            self._gap = min(self._config.probe_every, 2 * self._gap)
         self._found_base(latency)
 
     def _found_base(self, latency: float) -> None:
-        before, self._base = self._base, latency
-        is_same = before is not None and 1 / _SAME < latency / before < _SAME
-        self._gap = min(self._config.probe_every, 2 * self._gap) if is_same else 1
+        self._base = latency
         self._windows_left = self._gap
         self._floor = max(float(self._config.least), self._full / 2)
 

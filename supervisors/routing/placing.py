@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from failsoft.messages import ModelOverloaded
+from failsoft.messages import ContextLengthExceeded, ModelOverloaded
 from failsoft.messages.events import BreakerChanged, Event, RequestHedged, RequestShed
 from failsoft.supervisors.routing.admission import ADMITTED, Admitted, Refused
 from failsoft.supervisors.routing.candidate import Candidate
@@ -36,7 +36,7 @@ class Placing:
 
     def _place(self, route: Route, now: float) -> None:
         """Send the request to the first model that takes it, or have it wait for one."""
-        if self._refuse_closing(route, now) or self._refuse_poison(route, now):
+        if self._is_refused(route, now):
             return
         left = route.deadline - now
         hopeful: list[Target] = []
@@ -48,15 +48,18 @@ class Placing:
                 if self._enters(route, target, now):
                     return
                 continue
-            route.tried.setdefault(target.id, obstacle)
-            if obstacle is _NOT_READY and target.times.least(now, target.starts_at) < left:
+            if obstacle is _NOT_READY and target.least_wait(now) < left:
                 hopeful.append(target)
+            else:
+                route.tried.setdefault(target.id, obstacle)
         self._stuck(route, hopeful, now)
 
     def _obstacle(self, target: Target, route: Route, left: float, now: float) -> str | None:
         """Give what keeps the request from this model, None for nothing."""
         spec = target.spec
-        if not spec.suits(route.request, route.is_stream):
+        if target.is_choosy and not spec.suits(route.request, route.is_stream):
+            return _NOT_SUITED
+        if route.prompt_tokens and not spec.surely_takes(route.prompt_tokens):
             return _NOT_SUITED
         if left <= spec.least_time:
             return _NO_TIME
@@ -68,7 +71,7 @@ class Placing:
         """Tell whether requests wait for this model's restart rather than fall back."""
         if not self._wait_up_to:
             return False
-        expected = target.times.expected(now, target.starts_at)
+        expected = target.ready_in(now)
         return expected is not None and expected < left and expected <= self._wait_up_to
 
     def _enters(self, route: Route, target: Target, now: float) -> bool:
@@ -89,7 +92,7 @@ class Placing:
         """Have the request wait for the one of these that is expected first."""
 
         def ready_in(target: Target) -> float:
-            expected = target.times.expected(now, target.starts_at)
+            expected = target.ready_in(now)
             return math.inf if expected is None else expected
 
         return any(self._enters(route, target, now) for target in sorted(hopeful, key=ready_in))
@@ -121,6 +124,13 @@ class Placing:
             hints["retry_after"] = round(soonest, 3)
         return hints
 
+    def _fits_elsewhere(self, route: Route) -> bool:
+        """Tell whether a prompt that was too long for one model is short enough for another."""
+        return isinstance(route.last, ContextLengthExceeded) and any(
+            target.spec.surely_takes(route.prompt_tokens) and target.id not in route.round
+            for target in self.targets.values()
+        )
+
     # -- sending
 
     def _send(self, route: Route, target: Target, now: float, *, is_hedge: bool = False) -> bool:
@@ -135,9 +145,11 @@ class Placing:
         target.attempts[attempt] = None
         route.sent(attempt, target.is_first)
         self._moves.append(Send(attempt))
-        if target.circuit is not None and target.circuit.generation != target.known_generation:
+        if permit.__class__ is not int and target.breaker is not None:  # a probe's is its own kind
             self._heed_circuit(target, now)
-        if target.first_answers is not None and not is_hedge and len(self.targets) > 1:
+            self._moves.append(LookLater(target, target.breaker.probe_seconds))
+        is_hedged = not (is_hedge or route.is_canary) and len(self.targets) > 1
+        if target.first_answers is not None and is_hedged:
             assert self.policy.hedge is not None
             delay = self.policy.hedge.delay(target.first_answers)
             if delay is not None:
@@ -169,9 +181,11 @@ class Placing:
         """Send what waits for this model, as far as it has room."""
         while (route := target.line.next(now)) is not None:
             route.line = None
-            if self._refuse_poison(route, now):
+            if route.deadline - now <= target.spec.least_time or self._is_refused(route, now):
                 target.line.release(now, None)
-            elif not self._send(route, target, now):
+            elif self._send(route, target, now):
+                continue
+            if not route.is_over:
                 self._place(route, now)
 
     def _scatter(self, target: Target, now: float) -> None:
@@ -200,6 +214,11 @@ class Placing:
         if len(route.attempts) > 1:
             for other in tuple(route.attempts):
                 if other is not attempt:
+                    times = other.target.first_answers
+                    if times is not None and not other.is_hedge:
+                        # It would have taken longer yet. Left out, the usual time would sink with
+                        # each hedge, and ever more would be hedged.
+                        times.observe(now - other.began_at)
                     self._give_up(other, now)
 
     def _give_up(self, attempt: Attempt, now: float) -> None:
@@ -255,10 +274,7 @@ class Placing:
 
     # -- in the dispatcher
 
-    def _refuse_closing(self, route: Route, now: float) -> bool:
-        raise NotImplementedError
-
-    def _refuse_poison(self, route: Route, now: float) -> bool:
+    def _is_refused(self, route: Route, now: float) -> bool:
         raise NotImplementedError
 
     def _stuck(self, route: Route, hopeful: list[Target], now: float) -> None:

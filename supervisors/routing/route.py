@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from failsoft.messages import InferenceError, ModelOverloaded
+from failsoft.messages import InferenceError, InferenceTimeout, ModelOverloaded
 from failsoft.supervisors.routing.degradation import Level, warning_for
 from failsoft.supervisors.routing.failure import Failure
 from failsoft.supervisors.routing.fingerprint import fingerprint
@@ -34,6 +34,7 @@ class Attempt(msgspec.Struct, eq=False):
     """Be one send of a request to one model.
 
     permit: of the model's circuit. carried: what the carrier needs to call it off.
+    is_in_crash: its model crashed meanwhile, which has been counted.
     """
 
     route: Route
@@ -41,7 +42,18 @@ class Attempt(msgspec.Struct, eq=False):
     permit: int
     began_at: float
     is_hedge: bool
+    is_in_crash: bool = False
     carried: Any = None
+
+    def is_fault(self, failure: Failure, now: float) -> bool:
+        """Tell whether its failure counts in the model's circuit. A crash does once."""
+        if not failure.is_models_fault or self.is_in_crash:
+            return False
+        return not isinstance(failure.error, InferenceTimeout) or self.had_time(now)
+
+    def had_time(self, now: float) -> bool:
+        """Tell whether the model has had the time that it usually takes: else it hasn't failed."""
+        return now - self.began_at >= self.target.line.usual_seconds
 
     def __repr__(self) -> str:
         return f"<Attempt {self.target.id} since={self.began_at:g}>"
@@ -56,6 +68,7 @@ class Route(msgspec.Struct, eq=False):
     round: the models that failed it since the last pause. rounds: those that are over.
     tried: model → cause, of the last failure or of what kept the request from it.
     line: the model in whose queue it waits.
+    prompt_tokens: how long a model found it that it was too long for; else 0.
     winner: the attempt that began to answer first; only its answer counts.
     """
 
@@ -86,6 +99,7 @@ class Route(msgspec.Struct, eq=False):
     workers_lost: int = 0
     was_halved: bool = False
     usage: Any = None
+    prompt_tokens: int = 0
     _fingerprint: str = ""
 
     def __post_init__(self) -> None:
@@ -135,6 +149,9 @@ class Route(msgspec.Struct, eq=False):
         self.tried[id] = failure.cause
         self.last = failure.error
         self.workers_lost += failure.lost_worker
+        length = failure.error.details.get("input_length")
+        if isinstance(length, int):
+            self.prompt_tokens = length
 
     @property
     def work(self) -> float | None:

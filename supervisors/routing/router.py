@@ -19,13 +19,12 @@ from failsoft.actors.handlers import Handler, deferring_handler
 from failsoft.actors.relay import forward
 from failsoft.actors.reply import StreamReply
 from failsoft.actors.signals import ChildReadiness
-from failsoft.messages import GenerateText, Request
+from failsoft.messages import GenerateText, InferenceTimeout, Request
 from failsoft.messages.events import RequestFinished
 from failsoft.supervisors.backoff import Backoff
-from failsoft.supervisors.errors import ChildNotFound
 from failsoft.supervisors.intensity import Intensity
 from failsoft.supervisors.routing.candidate import Candidate
-from failsoft.supervisors.routing.carried import Carried, annotated, finished_event
+from failsoft.supervisors.routing.carried import Carried, annotated, finished_event, outcome_of
 from failsoft.supervisors.routing.dispatcher import Dispatcher
 from failsoft.supervisors.routing.load import LoadGauge
 from failsoft.supervisors.routing.moves import (
@@ -40,27 +39,18 @@ from failsoft.supervisors.routing.moves import (
     Send,
     Tell,
 )
-from failsoft.supervisors.routing.operate import (
-    ClearQuarantine,
-    ForceBreaker,
-    ListQuarantine,
-    ResetBreaker,
-    WhichCandidates,
-)
-from failsoft.supervisors.routing.poison import QuarantineEntry
+from failsoft.supervisors.routing.operate import Operated
 from failsoft.supervisors.routing.policy import RoutePolicy
 from failsoft.supervisors.routing.route import Attempt, Route
-from failsoft.supervisors.routing.target import CandidateInfo, Target
 from failsoft.supervisors.spec import ChildSpec, check_family
 from failsoft.supervisors.steps import Exited, SupervisorInput
-from failsoft.supervisors.supervisor import Supervisor
 
 _RESTART_BACKOFF = Backoff()
 _INTENSITY = Intensity()
 _BURST = 10_000
 
 
-class Router(Supervisor):
+class Router(Operated):
     """Answer requests with the first of the candidates that can; supervise them one_for_one.
 
     requests: the types of request that are routed; each candidate handles them, but for those
@@ -74,6 +64,9 @@ class Router(Supervisor):
     no model answers, it is ModelOverloaded with ``tried_models`` (model → cause) and
     ``retry_after``; where there is but one candidate, its own last error. A request that was in
     work when a worker was lost, twice, is refused with PoisonedRequest, and its like with it.
+
+    Candidates come and go as any supervisor's children: StartChild adds one after the others,
+    TerminateChild and DeleteChild take it out. A child that is no Candidate gets no requests.
     """
 
     # Requests don't stay in the mailbox: their queues are in front of the models.
@@ -151,8 +144,12 @@ class Router(Supervisor):
         return reply
 
     def _left(self, route: Route) -> None:
-        if not route.is_over:
-            self._carry_out(self._dispatcher.left(route, self._now()))
+        if route.is_over:
+            return
+        now, answer = self._now(), route.carried.reply.answer
+        if not answer.cancelled() and isinstance(answer.exception(), InferenceTimeout):
+            now = max(now, route.deadline)  # loops' timers may be a moment early
+        self._carry_out(self._dispatcher.left(route, now))
 
     def _carry_out(self, moves: list[Move]) -> None:
         for move in moves:
@@ -164,9 +161,11 @@ class Router(Supervisor):
                     self._finished(move.route, "ok", move.at)
                 case Refuse(route, error, at):
                     route.carried.reply.fail(error)
-                    self._finished(route, getattr(error, "kind", type(error).__name__), at)
-                case GiveUp(route, outcome, at):
-                    self._finished(route, outcome, at)
+                    self._finished(route, outcome_of(error), at)
+                case GiveUp(route, _, at):
+                    answer = route.carried.reply.answer
+                    failed = None if answer.cancelled() else answer.exception()
+                    self._finished(route, outcome_of(failed) if failed else "cancelled", at)
                 case CallOff(attempt):
                     if attempt.carried is not None:
                         attempt.carried.abandon()
@@ -174,10 +173,10 @@ class Router(Supervisor):
                     self.context.publish(kind, **fields)
                 case Later(route, seconds):
                     due = functools.partial(self._due, self._dispatcher.due, route)
-                    route.carried.timer = self.context.call_after(seconds, due)
+                    route.carried.set_timer(self.context.call_after(seconds, due))
                 case HedgeLater(attempt, seconds):
                     due = functools.partial(self._due, self._dispatcher.hedge, attempt)
-                    attempt.route.carried.timer = self.context.call_after(seconds, due)
+                    attempt.route.carried.set_timer(self.context.call_after(seconds, due))
                 case LookLater(target, seconds):
                     due = functools.partial(self._due, self._dispatcher.look_again, target)
                     self.context.call_after(seconds, due)
@@ -185,7 +184,10 @@ class Router(Supervisor):
     def _send(self, attempt: Attempt) -> None:
         """Send to the model; nobody waits: what becomes of it is told to ``_done``."""
         route, cell = attempt.route, self._cells[attempt.target.id]
-        carried: Carried = route.carried or Carried.of_canary(cell, route)
+        if route.is_canary:
+            route.carried = Carried.of_canary(cell, route)
+            route.carried.reply.when_closed(functools.partial(self._left, route))
+        carried: Carried = route.carried
         try:
             pass_on = functools.partial(self._pass_on, attempt) if route.is_stream else None
             reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on)
@@ -218,6 +220,8 @@ class Router(Supervisor):
                 self._look_around()
                 moves = self._dispatcher.failed(attempt, error, self._now())
             self._carry_out(moves)
+            if attempt.route.is_canary:
+                attempt.route.carried.reply.abandon()
         except Exception as error:
             self.context.crash(error)
 
@@ -229,8 +233,7 @@ class Router(Supervisor):
             self.context.crash(error)
 
     def _finished(self, route: Route, outcome: str, at: float) -> None:
-        if route.carried.timer is not None:
-            route.carried.timer.cancel()
+        route.carried.set_timer(None)
         if self._events.is_heard:
             self.context.publish(RequestFinished, **finished_event(route, outcome, at))
 
@@ -250,50 +253,30 @@ class Router(Supervisor):
                 self._carry_out(self._dispatcher.readiness(target, is_ready, self._now()))
 
     def _start(self, id: str) -> None:
+        targets, spec = self._dispatcher.targets, self.machine.children[id].spec
+        if id not in targets and isinstance(spec, Candidate):
+            self._dispatcher.added(spec)
+        if id in targets:
+            self._carry_out(self._dispatcher.starting(targets[id], self._now()))
+        super()._start(id)
+
+    def _forget(self, id: str, reason: ExitReason) -> None:
+        super()._forget(id, reason)
         target = self._dispatcher.targets.get(id)
         if target is not None:
-            self._carry_out(self._dispatcher.starting(target, self._now()))
-        super()._start(id)
+            self._carry_out(self._dispatcher.given_up(target, self._now()))
 
     def _step(self, event: SupervisorInput) -> None:
         super()._step(event)
-        if isinstance(event, Exited) and event.id in self._dispatcher.targets:
-            target = self._dispatcher.targets[event.id]
+        targets = self._dispatcher.targets
+        if isinstance(event, Exited) and event.id in targets:
             self._look_around()
             ended = self._dispatcher.ended(
-                target, self.waits_until(event.id), event.reason.is_abnormal, self._now()
+                targets[event.id], self.waits_until(event.id), event.reason.is_abnormal, self._now()
             )
             self._carry_out(ended)
-
-    # -- operators
-
-    @handles(WhichCandidates)
-    def _which_candidates(self, _request: WhichCandidates) -> tuple[CandidateInfo, ...]:
-        return tuple(target.info(self._now()) for target in self._dispatcher.targets.values())
-
-    @handles(ForceBreaker)
-    def _force_breaker(self, request: ForceBreaker) -> None:
-        target = self._target(request.candidate)
-        self._carry_out(self._dispatcher.force(target, request.state, self._now()))
-
-    @handles(ResetBreaker)
-    def _reset_breaker(self, request: ResetBreaker) -> None:
-        target = self._target(request.candidate)
-        self._carry_out(self._dispatcher.reset(target, self._now()))
-
-    @handles(ListQuarantine)
-    def _list_quarantine(self, _request: ListQuarantine) -> tuple[QuarantineEntry, ...]:
-        return self._dispatcher.quarantine.entries(self._now())
-
-    @handles(ClearQuarantine)
-    def _clear_quarantine(self, request: ClearQuarantine) -> int:
-        return self._dispatcher.quarantine.clear(request.fingerprint)
-
-    def _target(self, id: str) -> Target:
-        target = self._dispatcher.targets.get(id)
-        if target is None:
-            raise ChildNotFound(self.context.path, id)
-        return target
+        for id in targets.keys() - self.machine.children.keys():
+            self._carry_out(self._dispatcher.removed(targets[id], self._now()))
 
 
 def router(id: str, *candidates: Candidate, **options: Any) -> ChildSpec:

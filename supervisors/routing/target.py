@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -13,6 +14,9 @@ from failsoft.supervisors.routing.first_answers import FirstAnswers
 from failsoft.supervisors.routing.policy import RoutePolicy
 from failsoft.supervisors.routing.ready_time import ReadyTimes
 from failsoft.supervisors.routing.route import Attempt, Route
+
+# Seconds after which a model that isn't ready, and hasn't ended, isn't about to.
+ENDING = 1.0
 
 
 class CandidateInfo(msgspec.Struct, frozen=True):
@@ -40,6 +44,8 @@ class Target:
     """Hold a candidate's circuit, its queue, and what was learned of its times.
 
     starts_at: when its supervisor will start it, while it waits for that.
+    unready_since: when it began not to want work, where it hasn't ended.
+    is_down: its supervisor won't start it, unless it is told to.
     known_generation: of the circuit, as last told of.
     is_counted: the failure that its next end is due to has been counted.
     """
@@ -50,7 +56,9 @@ class Target:
         "circuit",
         "first_answers",
         "id",
+        "is_choosy",
         "is_counted",
+        "is_down",
         "is_first",
         "is_ready",
         "known_generation",
@@ -58,6 +66,7 @@ class Target:
         "spec",
         "starts_at",
         "times",
+        "unready_since",
     )
 
     def __init__(self, spec: Candidate, policy: RoutePolicy, is_first: bool) -> None:
@@ -71,11 +80,33 @@ class Target:
         hedge = policy.hedge
         self.first_answers = None if hedge is None else FirstAnswers(hedge.quantile, hedge.minimum)
         self.is_first = is_first
+        self.is_choosy = spec.is_choosy
         self.is_ready = False
         self.is_counted = False
+        self.is_down = False
+        self.unready_since: float | None = None
         self.starts_at: float | None = None
         self.known_generation = 0
         self.attempts: dict[Attempt, None] = {}
+
+    def crashes(self) -> None:
+        """Take note of a crash that has been counted: what else it had in hand fails by it too."""
+        self.is_counted = True
+        for attempt in self.attempts:
+            attempt.is_in_crash = True
+
+    def ready_in(self, now: float) -> float | None:
+        """Give the seconds until it is probably ready; None where that isn't known.
+
+        One that ends is restarted, and so is expected; one that goes on without wanting work isn't.
+        """
+        if self.unready_since is not None and now >= self.unready_since + ENDING:
+            return None
+        return self.times.expected(now, self.starts_at)
+
+    def least_wait(self, now: float) -> float:
+        """Give the seconds below which it won't be ready; infinity where nobody starts it."""
+        return math.inf if self.is_down else self.times.least(now, self.starts_at)
 
     def admits(self, now: float) -> bool:
         """Tell whether its circuit would let somebody's request through now."""
@@ -90,7 +121,7 @@ class Target:
         """Give the seconds until it may take requests again, as far as is known."""
         wait = 0.0 if self.circuit is None else self.circuit.retry_after(now)
         if not self.is_ready:
-            wait = max(wait, self.times.expected(now, self.starts_at) or 0.0)
+            wait = max(wait, self.ready_in(now) or 0.0)
         return wait or self.line.retry_after(now)
 
     def info(self, now: float) -> CandidateInfo:
@@ -110,7 +141,7 @@ class Target:
             waiting=line.waiting,
             limit=line.limit,
             expected_wait=line.expected_wait(now) if self.is_ready else None,
-            ready_in=None if self.is_ready else self.times.expected(now, self.starts_at),
+            ready_in=None if self.is_ready else self.ready_in(now),
             **shown,
         )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from failsoft.supervisors.routing.candidate import Candidate
 from failsoft.supervisors.routing.circuit import CircuitState
 from failsoft.supervisors.routing.moves import LookLater, Move
 from failsoft.supervisors.routing.placing import Placing
 from failsoft.supervisors.routing.route import Route
-from failsoft.supervisors.routing.target import Target
+from failsoft.supervisors.routing.target import ENDING, Target
 
-_SOON = 1.0
+SOON = 1.0  # seconds
 
 
 class Tending(Placing):
@@ -22,6 +23,7 @@ class Tending(Placing):
     def starting(self, target: Target, now: float) -> list[Move]:
         """Take note that a model begins to start."""
         target.starts_at = None
+        target.is_down = False
         target.times.began(now)
         return self._take()
 
@@ -30,6 +32,7 @@ class Tending(Placing):
         if is_ready == target.is_ready:
             return []
         target.is_ready = is_ready
+        target.unready_since = None if is_ready else now
         if is_ready:
             target.times.ready(now)
             target.line.resume()
@@ -38,7 +41,10 @@ class Tending(Placing):
             self._gather(target, now)
         else:
             target.line.pause()
-            self._scatter(target, now)
+            # Not at once: what it had in work fails next, and may tell that others like it, who
+            # wait here, are not to be sent on.
+            self._moves.append(LookLater(target, 0.0))
+            self._moves.append(LookLater(target, ENDING))
         return self._take()
 
     def ended(
@@ -46,18 +52,59 @@ class Tending(Placing):
     ) -> list[Move]:
         """Take note that a model's actor ended, and is started again at ``starts_at``."""
         target.starts_at = starts_at
+        target.unready_since = None
         target.times.lost()
         if is_failure and not target.is_counted and target.circuit is not None:
             target.circuit.crashed(now)
             self._heed_circuit(target, now)
         target.is_counted = False
+        self._recall(target, now)
+        self._scatter(target, now)
+        return self._take()
+
+    def _recall(self, target: Target, now: float) -> None:
+        """Take back what is in its mailbox yet: there it would wait for the restart.
+
+        All that it had begun has been answered by now, at its end.
+        """
+        unbegun = tuple(target.attempts)
+        for attempt in unbegun:
+            attempt.route.sends -= 1
+            self._give_up(attempt, now)
+        for route in (attempt.route for attempt in unbegun):
+            if not (route.attempts or route.is_canary or route.is_over):
+                self._place(route, now)
+
+    def given_up(self, target: Target, now: float) -> list[Move]:
+        """Take note that a model that is down isn't started again, unless somebody orders it."""
+        target.is_down = True
+        target.starts_at = None
+        target.times.lost()
         self._scatter(target, now)
         return self._take()
 
     def look_again(self, target: Target, now: float) -> list[Move]:
-        """Take note that a circuit may be over its open time."""
+        """Take note that a circuit's time, or its probe's, may be over, or a model isn't ready."""
+        if target.circuit is not None:
+            target.circuit.catch_up(now)
+            self._heed_circuit(target, now)
+        if not target.is_ready:
+            self._scatter(target, now)
         self._probe(target, now)
         self._gather(target, now)
+        return self._take()
+
+    def added(self, spec: Candidate) -> None:
+        """Take a candidate in, after the others; it is down yet."""
+        self.targets[spec.id] = Target(spec, self.policy, is_first=not self.targets)
+
+    def removed(self, target: Target, now: float) -> list[Move]:
+        """Take note that there is no such candidate any more. It is down."""
+        del self.targets[target.id]
+        for first in self.targets.values():
+            first.is_first = True
+            break
+        self._scatter(target, now)
         return self._take()
 
     def force(
@@ -86,4 +133,4 @@ class Tending(Placing):
             route = Route(canary, now, now + breaker.probe_seconds, is_canary=True)
             self._enters(route, target, now)
         elif is_due:  # what it had in hand before it opened
-            self._moves.append(LookLater(target, _SOON))
+            self._moves.append(LookLater(target, SOON))

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
-from failsoft.actors import Actor, handles, streams
-from failsoft.messages import GenerateText, TextChunk, TextReply, Usage
+from failsoft.actors import Actor, Ref, System, TreeNode, handles, streams
+from failsoft.actors.cell import Cell
+from failsoft.messages import GenerateText, GenerationFailed, TextChunk, TextReply, Usage
+from failsoft.messages.events import Event
+from failsoft.supervisors import Candidate, WhichCandidates, router
+from failsoft.supervisors.routing.router import Router
+from failsoft.supervisors.routing.target import CandidateInfo
 
 Answer = str | Exception | asyncio.Event
+EventT = TypeVar("EventT", bound=Event)
 USAGE = Usage(1, 2)
+HELLO = GenerateText("hello")
+# As a model answers that has failed at the request, and lives.
+BROKEN = GenerationFailed("broken").as_answer()
 
 
 class Scripted(Actor):
@@ -60,3 +70,69 @@ def scripted(*script: Answer, seen: list[str] | None = None) -> Callable[[], Scr
     """Give what makes a ``Scripted``; the script goes on over restarts."""
     left, counted = list(script), [] if seen is None else seen
     return lambda: Scripted(left, counted)
+
+
+class Loading(Scripted):
+    """Be ready ``loads[0]`` seconds after each start; an exception instead fails the start.
+
+    The last of ``loads`` is for all starts that follow.
+    """
+
+    def __init__(
+        self, loads: list[float | Exception], script: list[Answer], seen: list[str] | None = None
+    ) -> None:
+        super().__init__(script, [] if seen is None else seen)
+        self._loads = loads
+
+    async def on_start(self) -> None:
+        load = self._loads.pop(0) if len(self._loads) > 1 else self._loads[0]
+        if isinstance(load, Exception):
+            raise load
+        self.context.defer_ready()
+        self.context.call_after(load, lambda: self.context.set_ready(True))
+
+
+def loading(
+    *loads: float | Exception, script: list[Answer], seen: list[str] | None = None
+) -> Callable[[], Loading]:
+    """Give what makes a ``Loading``; loads and script go on over restarts."""
+    left = list(loads)
+    return lambda: Loading(left, script, seen)
+
+
+# -- routers
+
+
+async def spawn_router(system: System, *candidates: Candidate, **options: object) -> Ref:
+    """Start a router at the top, as ``text``."""
+    return await system.spawn(router("text", *candidates, **options).start, "text")
+
+
+def router_of(ref: Ref) -> Router:
+    """Give the router itself."""
+    cell = ref.address
+    assert isinstance(cell, Cell)
+    assert isinstance(cell.actor, Router)
+    return cell.actor
+
+
+async def info_of(ref: Ref, id: str) -> CandidateInfo:
+    """Ask the router for a candidate as it is now."""
+    return next(info for info in await ref.ask(WhichCandidates()) if info.id == id)
+
+
+async def circuit_of(ref: Ref, id: str) -> str:
+    return (await info_of(ref, id)).circuit
+
+
+def of_kind(events: list[Event], kind: type[EventT]) -> list[EventT]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def node_of(system: System) -> TreeNode:
+    """Give the router's node in the tree."""
+    return system.tree()[0]
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()

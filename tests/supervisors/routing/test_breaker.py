@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from failsoft.supervisors.routing.breaker import Breaker, CountWindow, TimeWindow
@@ -124,7 +124,7 @@ def test_only_the_last_calls_count() -> None:
     play(circuit, "w" * 6, now=1e6)
     assert circuit.statistics().failures == 0
     play(circuit, "ffff", now=1e6)
-    assert circuit.is_closed
+    assert circuit.statistics().state is CLOSED
     play(circuit, "f", now=2e6)
     assert change(circuit).reason == "5 of 10 calls failed"
 
@@ -137,14 +137,14 @@ def test_only_the_last_seconds_count() -> None:
     assert circuit.statistics().failures == 4
     play(circuit, "f", now=160)
     assert circuit.statistics().failures == 1
-    assert circuit.is_closed
+    assert circuit.statistics().state is CLOSED
 
 
 def test_rates_and_the_row_can_be_turned_off() -> None:
     """BR-02 With nothing on, results never open it."""
     circuit = Circuit(Breaker(consecutive_failures=None, failure_rate=None))
     play(circuit, "fX!" * 100)
-    assert circuit.is_closed
+    assert circuit.statistics().state is CLOSED
     assert circuit.statistics().failure_rate == 1
 
 
@@ -219,7 +219,7 @@ def test_a_bounded_number_of_probes_goes_through(probes: int) -> None:
     assert circuit.statistics() == expected
     assert change(circuit).reason == f"{probes} of {probes} probes succeeded"
     play(circuit, "ffff", now=80)
-    assert circuit.is_closed
+    assert circuit.statistics().state is CLOSED
 
 
 def test_a_probe_that_is_done_makes_room_for_the_next() -> None:
@@ -233,7 +233,7 @@ def test_a_probe_that_is_done_makes_room_for_the_next() -> None:
     assert third is not None
     assert circuit.admit(61) is None
     circuit.succeeded(third, 1, 62)
-    assert circuit.is_closed
+    assert circuit.statistics().state is CLOSED
 
 
 @pytest.mark.parametrize("how", ["f", "X", "!"])
@@ -268,7 +268,7 @@ def test_openings_are_in_a_row_until_it_stayed_closed_for_long(
     """BR-05 For as long as it stays open at most: ten minutes."""
     circuit = opened()
     call(circuit, "w", 60)
-    assert circuit.is_closed
+    assert circuit.statistics().state is CLOSED
     play(circuit, "fffff", now=60 + closed_for)
     assert change(circuit).open_seconds == seconds
 
@@ -389,7 +389,7 @@ def test_an_ignored_probe_gives_its_place_to_another() -> None:
     circuit.ignored(probe, 61)
     assert circuit.state(61) is HALF_OPEN
     call(circuit, "w", 61)
-    assert circuit.is_closed
+    assert circuit.statistics().state is CLOSED
 
 
 def test_forced_open_lets_nobody_through() -> None:
@@ -407,7 +407,7 @@ def test_forced_open_lets_nobody_through() -> None:
     assert circuit.opens_until is None
     assert circuit.statistics().forced == "open"
     circuit.force(None, 1e9)
-    assert circuit.is_closed
+    assert circuit.statistics().state is CLOSED
     assert circuit.statistics().trips == 0
 
 
@@ -482,6 +482,7 @@ def test_it_shows_what_it_is_at() -> None:
     assert repr(circuit).startswith("<Circuit forced open: ")
 
 
+@example(0.1, 60.0, 0.432 / 60)  # at 0.532 s the difference alone is an ulp too short
 @given(st.floats(0, 1e9), st.floats(0.001, 1e6), st.floats(0, 1))
 def test_who_waits_as_told_is_let_through(now: float, seconds: float, share: float) -> None:
     """BR-04 Not one rounding too early, and not later than the open time."""

@@ -23,17 +23,10 @@ from failsoft.messages import (
 )
 from failsoft.messages.events import ActorFailed, Event, FellBack, RequestFinished
 from failsoft.supervisors import Backoff, Candidate, candidate, router
-from failsoft.testing import VirtualTimeLoop
 
 from .router_actors import Scripted, scripted
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """Run in virtual time."""
-    return "asyncio", {"loop_factory": VirtualTimeLoop}
 
 
 HELLO = GenerateText("hello")

@@ -83,6 +83,8 @@ class Dispatcher(Tending):
         seconds = now - attempt.began_at
         self._detach(attempt)
         target.is_counted = False
+        if target.blamed:  # it answers, so it was not lost: it told of another's loss
+            target.blamed.clear()
         circuit = target.circuit
         if circuit is not None:
             circuit.succeeded(attempt.permit, seconds, now)
@@ -109,7 +111,7 @@ class Dispatcher(Tending):
         self._detach(attempt)
         route.failed(attempt, failure)
         # First of all: where the circuit opens, those who wait are sent on, and not the like of it.
-        is_poison = failure.lost_worker and self._is_poison(route, now)
+        is_poison = failure.lost_worker and self._is_poison(route, target, now)
         self._count(attempt, attempt.is_fault(failure, now), now)
         target.line.release(now, None)
         if failure.is_models_fault and not getattr(error, "is_refusal", False):
@@ -159,7 +161,7 @@ class Dispatcher(Tending):
         self._closing = path, reason
         for target in self.targets.values():
             self._scatter(target, now)
-        for route in tuple(self._pausing):
+        for route in (*self._pausing, *self._held_back):
             self._place(route, now)
         return self._take()
 
@@ -233,6 +235,7 @@ class Dispatcher(Tending):
     def _finish(self, route: Route, end: Answer | Refuse | GiveUp) -> None:
         if route.stage is Stage.PAUSING:
             self._pausing.pop(route, None)
+        self._held_back.pop(route, None)
         route.stage = Stage.OVER
         route.winner = None
         if not route.is_canary:
@@ -245,11 +248,15 @@ class Dispatcher(Tending):
 
     # -- poison
 
-    def _is_poison(self, route: Route, now: float) -> bool:
+    def _is_poison(self, route: Route, target: Target, now: float) -> bool:
         """Blame the request for a lost worker; tell whether that makes it one too many."""
         poison = self.policy.poison
-        is_held = self.quarantine.blame(route.fingerprint, now, route.kind)
-        if is_held:
+        is_held = self.quarantine.held(route.fingerprint, now) is not None
+        # However many like it were in work there, it was one worker.
+        is_new = route.fingerprint not in target.blamed
+        target.blamed.add(route.fingerprint)
+        if is_new and self.quarantine.blame(route.fingerprint, now, route.kind):
+            is_held = True
             self._tell(
                 RequestQuarantined,
                 fingerprint=route.fingerprint,
@@ -258,17 +265,22 @@ class Dispatcher(Tending):
                 seconds=poison.seconds,
                 correlation_id=route.correlation_id,
             )
+            self._refuse_twins(route, now)
         return is_held or route.workers_lost >= poison.workers_lost
+
+    def _refuse_twins(self, route: Route, now: float) -> None:
+        """Take the like of it out of work: at a model that is ready, it is about to cost that."""
+        for target in self.targets.values():
+            for attempt in tuple(target.attempts) if target.is_ready else ():
+                twin = attempt.route
+                if not twin.is_over and twin.fingerprint == route.fingerprint:
+                    self._refuse(twin, self._poisoned(twin), now)
 
     def _poisoned(self, route: Route, **details: Any) -> InferenceError:
         error = PoisonedRequest(
             "Requests like this one were in work when workers were lost; it is not tried again. "
             "Change the prompt.",
-            details={
-                "tried_models": dict(route.tried),
-                "fingerprint": route.fingerprint,
-                **details,
-            },
+            details={"tried_models": dict(route.tried), "fingerprint": route.fingerprint, **details},
         )
         error.__cause__ = route.last
         return route.error(error)
@@ -279,7 +291,9 @@ class Dispatcher(Tending):
             self._refuse(route, ActorStopped(*self._closing), now)
             return True
         if now >= route.deadline:
-            late = InferenceTimeout.after(route.deadline - route.arrived_at)
+            late = route.last  # which may say how far the model got
+            if not isinstance(late, InferenceTimeout):
+                late = InferenceTimeout.after(route.deadline - route.arrived_at)
             self._refuse(route, route.error(late), now)
             return True
         if self.quarantine.is_empty:

@@ -46,7 +46,8 @@ class Failure(msgspec.Struct, frozen=True):
     def of(cls, error: BaseException) -> Failure:
         match error:
             case InferenceTimeout():
-                return cls(error, True, False, False, True)
+                # Of its own, or the request's, after which nobody else is asked anyway.
+                return cls(error, False, True, False, True)
             case PoisonedRequest() | Cancelled():
                 return cls(error, True, False, False, False)
             case ModelOverloaded():

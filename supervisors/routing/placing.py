@@ -18,6 +18,7 @@ from failsoft.supervisors.routing.target import Target
 
 # Why a model is passed by, as ``tried_models`` says it.
 _NOT_SUITED, _NO_TIME, _OPEN, _NOT_READY = "not_suited", "no_time", "circuit_open", "not_ready"
+_SUSPECTED = "suspected"
 
 
 class Placing:
@@ -30,6 +31,7 @@ class Placing:
         }
         self._wait_up_to = policy.wait_up_to or 0.0
         self._closing: tuple[str, str] | None = None
+        self._held_back: dict[Route, None] = {}
         self._moves: list[Move] = []
 
     # -- choosing
@@ -40,6 +42,7 @@ class Placing:
             return
         left = route.deadline - now
         hopeful: list[Target] = []
+        is_held_back = False
         for target in self.targets.values():
             if target.id in route.round:
                 continue
@@ -50,9 +53,15 @@ class Placing:
                 continue
             if obstacle is _NOT_READY and target.least_wait(now) < left:
                 hopeful.append(target)
+            elif obstacle is _SUSPECTED:
+                is_held_back = True
             else:
                 route.tried.setdefault(target.id, obstacle)
-        self._stuck(route, hopeful, now)
+        if is_held_back:
+            self._held_back[route] = None
+            route.stage = Stage.QUEUED
+        else:
+            self._stuck(route, hopeful, now)
 
     def _obstacle(self, target: Target, route: Route, left: float, now: float) -> str | None:
         """Give what keeps the request from this model, None for nothing."""
@@ -65,7 +74,9 @@ class Placing:
             return _NO_TIME
         if not target.admits(now) and not route.is_canary:
             return _OPEN
-        return None if target.is_ready else _NOT_READY
+        if not target.is_ready:
+            return _NOT_READY
+        return _SUSPECTED if route.workers_lost and target.has_suspect else None
 
     def _is_awaited(self, target: Target, left: float, now: float) -> bool:
         """Tell whether requests wait for this model's restart rather than fall back."""
@@ -161,6 +172,8 @@ class Placing:
         route = attempt.route
         if route.is_over or route.winner is not None or route.attempts != [attempt]:
             return []
+        if route.workers_lost:
+            return []
         for target in self.targets.values():
             if target is attempt.target or target.id in route.round or not target.line.has_room:
                 continue
@@ -181,7 +194,9 @@ class Placing:
         """Send what waits for this model, as far as it has room."""
         while (route := target.line.next(now)) is not None:
             route.line = None
-            if route.deadline - now <= target.spec.least_time or self._is_refused(route, now):
+            is_late = route.deadline - now <= target.spec.least_time
+            is_held_back = route.workers_lost and target.has_suspect
+            if is_late or is_held_back or self._is_refused(route, now):
                 target.line.release(now, None)
             elif self._send(route, target, now):
                 continue
@@ -231,6 +246,8 @@ class Placing:
     def _detach(self, attempt: Attempt) -> None:
         del attempt.target.attempts[attempt]
         attempt.route.attempts.remove(attempt)
+        if self._held_back:
+            self._moves.append(LookLater(attempt.target, 0.0))
 
     def _count(self, attempt: Attempt, is_fault: bool, now: float) -> None:
         """Have the model's circuit know of an attempt that didn't succeed."""

@@ -72,12 +72,23 @@ class LastSeconds:
     or up to one slice less.
     """
 
-    __slots__ = ("_calls", "_failures", "_slice", "_slow", "_width", "calls", "failures", "slow")
+    __slots__ = (
+        "_calls",
+        "_failures",
+        "_place",
+        "_slice",
+        "_slow",
+        "_width",
+        "calls",
+        "failures",
+        "slow",
+    )
 
     calls: int
     failures: int
     slow: int
     _slice: float
+    _place: int
 
     def __init__(self, seconds: float) -> None:
         self._width = seconds / SLICES
@@ -87,7 +98,7 @@ class LastSeconds:
         """Count a call that ended ``now``. O(1): no slice is emptied more often than it began."""
         if now // self._width > self._slice:
             self._move_to(now // self._width)
-        place = int(self._slice) % SLICES
+        place = self._place
         self._calls[place] += 1
         self.calls += 1
         if outcome:
@@ -103,6 +114,7 @@ class LastSeconds:
             for passed in range(int(self._slice) + 1, int(slice) + 1):
                 self._empty(passed % SLICES)
         self._slice = slice
+        self._place = int(slice) % SLICES
 
     def _empty(self, place: int) -> None:
         self.calls -= self._calls[place]
@@ -116,6 +128,7 @@ class LastSeconds:
         self._failures = [0] * SLICES
         self._slow = [0] * SLICES
         self._slice = -math.inf
+        self._place = 0
         self.calls = self.failures = self.slow = 0
 
     def __repr__(self) -> str:

@@ -47,11 +47,13 @@ class Target:
     unready_since: when it began not to want work, where it hasn't ended.
     is_down: its supervisor won't start it, unless it is told to.
     known_generation: of the circuit, as last told of.
+    blamed: the fingerprints of what was in work when it was lost, until it is started again.
     is_counted: the failure that its next end is due to has been counted.
     """
 
     __slots__ = (
         "attempts",
+        "blamed",
         "breaker",
         "circuit",
         "first_answers",
@@ -83,6 +85,7 @@ class Target:
         self.is_choosy = spec.is_choosy
         self.is_ready = False
         self.is_counted = False
+        self.blamed: set[str] = set()
         self.is_down = False
         self.unready_since: float | None = None
         self.starts_at: float | None = None
@@ -107,6 +110,14 @@ class Target:
     def least_wait(self, now: float) -> float:
         """Give the seconds below which it won't be ready; infinity where nobody starts it."""
         return math.inf if self.is_down else self.times.least(now, self.starts_at)
+
+    @property
+    def has_suspect(self) -> bool:
+        """Tell whether it works on a request that was in work when a worker was lost.
+
+        Of those it gets one at a time, so that the next loss, if there is one, tells which it was.
+        """
+        return any(attempt.route.workers_lost for attempt in self.attempts)
 
     def admits(self, now: float) -> bool:
         """Tell whether its circuit would let somebody's request through now."""

@@ -24,6 +24,7 @@ class Tending(Placing):
         """Take note that a model begins to start."""
         target.starts_at = None
         target.is_down = False
+        target.blamed.clear()
         target.times.began(now)
         return self._take()
 
@@ -92,6 +93,9 @@ class Tending(Placing):
             self._scatter(target, now)
         self._probe(target, now)
         self._gather(target, now)
+        for route in tuple(self._held_back):
+            del self._held_back[route]
+            self._place(route, now)
         return self._take()
 
     def added(self, spec: Candidate) -> None:

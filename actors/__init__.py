@@ -36,6 +36,8 @@ from failsoft.actors.model import ModelActor
 from failsoft.actors.model_state import ModelState
 from failsoft.actors.ref import Ref
 from failsoft.actors.registry import Registry
+from failsoft.actors.remote import RemoteModel
+from failsoft.actors.remote_spec import RemoteSpec
 from failsoft.actors.reply import Reply, Stream, StreamReply
 from failsoft.actors.request_context import (
     bind_correlation_id,
@@ -82,6 +84,8 @@ __all__ = [
     "Ping",
     "Ref",
     "Registry",
+    "RemoteModel",
+    "RemoteSpec",
     "Reply",
     "StartFailed",
     "StashFull",

@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# At once, since its module has the same name, and would take its place when imported later.
+# At once, since their modules have the same names, and would take their places when imported later.
+from failsoft.gpu.embedding_worker import embedding_worker
+from failsoft.gpu.image_worker import image_worker
 from failsoft.gpu.text_worker import text_worker
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ __all__ = [
     "WorkerListener",
     "WorkerProcess",
     "WorkerSpec",
+    "embedding_worker",
+    "image_worker",
     "text_worker",
 ]
 

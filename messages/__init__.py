@@ -1,5 +1,6 @@
 """Typed messages, the error taxonomy, input validation and the worker's wire."""
 
+from failsoft.messages.embedding import Embed, EmbeddingReply, validate_embed
 from failsoft.messages.errors import (
     Cancelled,
     ContextLengthExceeded,
@@ -16,6 +17,7 @@ from failsoft.messages.errors import (
     error_from,
 )
 from failsoft.messages.faults import InjectFault
+from failsoft.messages.image import GenerateImage, ImageProgress, ImageReply, validate_image
 from failsoft.messages.reply import FinishReason, TextChunk, TextReply, Usage
 from failsoft.messages.request import (
     ChatMessage,
@@ -31,10 +33,15 @@ __all__ = [
     "ChatMessage",
     "ContextLengthExceeded",
     "Control",
+    "Embed",
+    "EmbeddingReply",
     "ErrorInfo",
     "FinishReason",
+    "GenerateImage",
     "GenerateText",
     "GenerationFailed",
+    "ImageProgress",
+    "ImageReply",
     "InferenceError",
     "InferenceTimeout",
     "InjectFault",
@@ -51,4 +58,6 @@ __all__ = [
     "Usage",
     "WorkerLost",
     "error_from",
+    "validate_embed",
+    "validate_image",
 ]

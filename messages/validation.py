@@ -38,7 +38,7 @@ def _check_prompt(
 ) -> str | tuple[ChatMessage, ...]:
     if isinstance(prompt, str):
         cleaned = clean_text(prompt)
-        _check_text(cleaned, "prompt", max_characters, errors)
+        check_text(cleaned, "prompt", max_characters, errors)
         return cleaned
     if not prompt:
         errors["prompt"] = "must hold at least one chat message"
@@ -49,13 +49,13 @@ def _check_prompt(
         msgspec.structs.replace(turn, content=clean_text(turn.content)) for turn in prompt
     )
     for number, turn in enumerate(turns):
-        _check_text(turn.content, f"prompt[{number}].content", max_characters, errors)
+        check_text(turn.content, f"prompt[{number}].content", max_characters, errors)
     if sum(len(turn.content) for turn in turns) > max_characters:
         errors.setdefault("prompt", f"must have at most {max_characters} characters in all")
     return turns
 
 
-def _check_text(text: str, path: str, max_characters: int, errors: dict[str, str]) -> None:
+def check_text(text: str, path: str, max_characters: int, errors: dict[str, str]) -> None:
     if not text.strip():
         errors[path] = "must not be empty"
     elif len(text) > max_characters:
@@ -71,6 +71,10 @@ def _check_sampling(request: GenerateText, errors: dict[str, str]) -> None:
         errors["temperature"] = f"must be from 0 to 2; it is {request.temperature}"
     if not 0 < request.top_p <= 1:
         errors["top_p"] = f"must be over 0 and at most 1; it is {request.top_p}"
+    for name in ("frequency_penalty", "presence_penalty"):
+        penalty: float = getattr(request, name)
+        if not -2 <= penalty <= 2:
+            errors[name] = f"must be from -2 to 2; it is {penalty}"
     if len(request.stop) > MAX_STOP_STRINGS or not all(request.stop):
         errors["stop"] = f"must be at most {MAX_STOP_STRINGS} strings, none of them empty"
     if request.seed is not None and not -(2**63) <= request.seed < 2**63:

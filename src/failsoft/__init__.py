@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from failsoft.actors import handles as handles
     from failsoft.actors import streams as streams
     from failsoft.gpu import WorkerSpec as WorkerSpec
+    from failsoft.gpu import embedding_worker as embedding_worker
+    from failsoft.gpu import image_worker as image_worker
     from failsoft.gpu import text_worker as text_worker
     from failsoft.messages import ChatMessage as ChatMessage
+    from failsoft.messages import Embed as Embed
+    from failsoft.messages import GenerateImage as GenerateImage
     from failsoft.messages import GenerateText as GenerateText
     from failsoft.messages import InferenceError as InferenceError
     from failsoft.messages import Message as Message
@@ -43,6 +47,8 @@ _HOMES = {
     "Backoff": "supervisors",
     "ChatMessage": "messages",
     "ChildSpec": "supervisors",
+    "Embed": "messages",
+    "GenerateImage": "messages",
     "GenerateText": "messages",
     "InferenceError": "messages",
     "Intensity": "supervisors",
@@ -60,6 +66,8 @@ _HOMES = {
     "router": "supervisors",
     "streams": "actors",
     "supervisor": "supervisors",
+    "embedding_worker": "gpu",
+    "image_worker": "gpu",
     "text_worker": "gpu",
 }
 
@@ -68,6 +76,8 @@ __all__ = [
     "Backoff",
     "ChatMessage",
     "ChildSpec",
+    "Embed",
+    "GenerateImage",
     "GenerateText",
     "InferenceError",
     "Intensity",
@@ -80,7 +90,9 @@ __all__ = [
     "WorkerSpec",
     "candidate",
     "child",
+    "embedding_worker",
     "handles",
+    "image_worker",
     "model",
     "router",
     "streams",

@@ -1,0 +1,99 @@
+"""Load an encoder and its tokenizer, with errors that say what to do.
+
+Imports torch and transformers: only a worker process imports this module.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from transformers import AutoModel, AutoTokenizer
+
+from failsoft.gpu.load_progress import watching_load
+from failsoft.gpu.text_loading import TextModelSource, reason_of, weight_bytes
+
+# Tokenizers that know no length say so with a huge one.
+_NO_LENGTH_FROM = 1_000_000
+_log = logging.getLogger(__name__)
+
+
+def load_encoder(source: TextModelSource, progress: Callable[[int, int], None]) -> tuple[Any, Any]:
+    """Give the model, in eval mode on its device, and its tokenizer. Progress is in bytes.
+
+    Raises ModelLoadingFailed.
+    """
+    device = source.chosen_device()
+    dtype = source.chosen_dtype(device)
+    folder, _ = source.located()
+    _check_recipe(source, Path(folder))
+    total = weight_bytes(Path(folder), None) if source.is_local else 0
+    progress(0, total)
+    # Typed as one model, but with output_loading_info it gives two things.
+    from_pretrained: Any = AutoModel.from_pretrained
+    try:
+        with watching_load(lambda done, tensors: progress(total * done // tensors, total)):
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=source.is_local)
+            model, info = from_pretrained(
+                folder,
+                dtype=dtype,
+                output_loading_info=True,
+                local_files_only=source.is_local,
+                **({} if device.type == "cpu" else {"device_map": str(device)}),
+            )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        _log.warning("loading %s failed", source.model, exc_info=error)
+        raise source.failure(reason_of(error)) from error
+    except MemoryError as error:
+        raise source.failure("there is not enough memory for it") from error
+    _check_loaded(source, model, info)
+    model.eval()
+    loaded = total or model.get_memory_footprint()
+    progress(loaded, loaded)
+    return model, tokenizer
+
+
+def own_length(model: Any, tokenizer: Any) -> int:
+    """Give the most tokens that the model reads; sys.maxsize where it doesn't say."""
+    lengths = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
+    table: Any = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    if table is not None and getattr(table, "padding_idx", None) is not None:
+        # RoBERTa and its kin count positions from the one after the padding's.
+        lengths.append(table.num_embeddings - table.padding_idx - 1)
+    known = [n for n in lengths if isinstance(n, int) and 0 < n < _NO_LENGTH_FROM]
+    return min(known, default=sys.maxsize)
+
+
+def _check_recipe(source: TextModelSource, folder: Path) -> None:
+    """Refuse a sentence-transformers folder that makes its vectors in another way than here."""
+    pooling = _json(folder / "1_Pooling" / "config.json", {})
+    is_mean = pooling.get("pooling_mode_mean_tokens", pooling.get("pooling_mode", "mean") == "mean")
+    if not is_mean:
+        raise source.failure("its vectors are not means over the tokens; use another model")
+    kinds = [str(module.get("type", "")) for module in _json(folder / "modules.json", [])]
+    if any(kind.endswith(".Dense") for kind in kinds):
+        raise source.failure("it has a layer after the pooling, which is not read here")
+
+
+def _json(path: Path, default: Any) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return default
+
+
+def _check_loaded(source: TextModelSource, model: Any, info: dict[str, Any]) -> None:
+    """Refuse what transformers lets pass: weights made up at random, models of another kind."""
+    # The pooler is for classifiers; many encoders come without.
+    missing = [key for key in info.get("missing_keys", ()) if not key.startswith("pooler.")]
+    if missing:
+        raise source.failure(
+            f"its weights are not whole ({len(missing)} tensors are missing); fetch it again"
+        )
+    if model.config.is_encoder_decoder:
+        raise source.failure("it writes text; use an encoder, such as a BERT, for embeddings")

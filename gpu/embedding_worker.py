@@ -1,0 +1,37 @@
+"""Describe a worker process with an embedding model."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+from failsoft.gpu.worker_spec import WorkerSpec
+
+# The same as a language model's: they share a template.
+_PRELOAD = ("torch", "transformers")
+
+
+def embedding_worker(
+    model: str | PathLike[str],
+    *,
+    threads: int | None = None,
+    heartbeat_limit: float = 5.0,
+    hang_limit: float = 30.0,
+    fault_hooks: bool = False,
+    **options: Any,
+) -> WorkerSpec:
+    """Describe a worker with the embedding model ``model``: a hub id or a folder.
+
+    options: those of ``failsoft.gpu.embedding.EmbeddingEngine``, such as ``batch_tokens``.
+    For the others see ``text_worker``. The actor is ``ModelActor(embedding_worker(…),
+    requests=(Embed,))``. Raise ValueError where a value is out of range.
+    """
+    return WorkerSpec(
+        engine="failsoft.gpu.embedding:EmbeddingEngine",
+        options={"model": str(model), **options},
+        preload=_PRELOAD,
+        threads=threads,
+        heartbeat_limit=heartbeat_limit,
+        hang_limit=hang_limit,
+        fault_hooks=fault_hooks,
+    )

@@ -1,0 +1,154 @@
+"""Load a diffusion pipeline, with errors that say what to do.
+
+Imports torch and diffusers: only a worker process imports this module.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.pipelines import auto_pipeline
+from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError
+from transformers.utils import logging as transformers_logging
+
+from failsoft.gpu.text_loading import DTYPES, TextModelSource
+
+_log = logging.getLogger(__name__)
+
+
+def load_pipeline(
+    source: TextModelSource, variant: str | None, progress: Callable[[int, int], None]
+) -> Any:
+    """Give a text-to-image pipeline on its device. Progress is in bytes, 0 or all of them.
+
+    variant: of the weights' files, such as ``fp16``. Raises ModelLoadingFailed.
+    """
+    device = source.chosen_device()
+    dtype = _chosen_dtype(source, device)
+    folder = _located(source)
+    total = _weight_bytes(Path(folder)) if source.is_local else 0
+    progress(0, total)
+    # Drawn for a terminal; in a worker they would be lines of its log.
+    loggers: tuple[Any, ...] = (diffusers_logging, transformers_logging)  # untyped in part
+    for logger in loggers:
+        logger.disable_progress_bar()
+    try:
+        from_pretrained: Any = DiffusionPipeline.from_pretrained  # untyped
+        pipeline = from_pretrained(
+            folder, dtype=dtype, variant=variant, local_files_only=source.is_local
+        )
+        _check_loaded(source, pipeline)
+        pipeline.to(device)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        _log.warning("loading %s failed", source.model, exc_info=error)
+        raise source.failure(_reason(error)) from error
+    except MemoryError as error:
+        raise source.failure("there is not enough memory for it") from error
+    pipeline.set_progress_bar_config(disable=True)
+    loaded = total or parameter_bytes(pipeline)
+    progress(loaded, loaded)
+    return pipeline
+
+
+def parameters(pipeline: Any) -> list[torch.nn.Parameter]:
+    """Give the parameters of all models in ``pipeline``."""
+    models = (part for part in pipeline.components.values() if isinstance(part, torch.nn.Module))
+    return [parameter for model in models for parameter in model.parameters()]
+
+
+def parameter_bytes(pipeline: Any) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in parameters(pipeline))
+
+
+def _chosen_dtype(source: TextModelSource, device: torch.device) -> torch.dtype:
+    """Give the dtype; ``auto`` is float32 on a CPU, else half of that.
+
+    Of the two halves bfloat16 where the device has it: it has the range of float32, which the
+    decoders of some models need.
+    """
+    if source.dtype != "auto":
+        chosen = source.chosen_dtype(device)
+        assert isinstance(chosen, torch.dtype)
+        return chosen
+    if device.type == "cpu":
+        return torch.float32
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        return DTYPES["float16"]
+    return DTYPES["bfloat16"]
+
+
+def _located(source: TextModelSource) -> str:
+    if not source.is_local:
+        return source.model
+    folder = Path(source.model).expanduser()
+    if not folder.is_dir():
+        raise source.failure("there is no such folder; check the model's path")
+    if not (folder / "model_index.json").is_file():
+        raise source.failure(
+            "its folder has no model_index.json, so it holds no diffusers pipeline"
+        )
+    return str(folder)
+
+
+def _check_loaded(source: TextModelSource, pipeline: Any) -> None:
+    """Refuse what diffusers lets pass: weights left out, pipelines for another purpose."""
+    missing = sum(parameter.is_meta for parameter in parameters(pipeline))
+    if missing:
+        raise source.failure(
+            f"its weights are not whole ({missing} tensors are missing); fetch it again"
+        )
+    takes = inspect.signature(pipeline.__call__).parameters
+    wanted = {name for name, p in takes.items() if p.default is p.empty and p.kind != p.VAR_KEYWORD}
+    if (
+        not {"prompt", "callback_on_step_end"} <= takes.keys()
+        or wanted - {"prompt"}
+        or isinstance(pipeline, _from_images())
+    ):
+        raise source.failure(
+            f"a {type(pipeline).__name__} makes no images from text alone, step by step; "
+            "use a text-to-image model"
+        )
+
+
+def _from_images() -> tuple[type, ...]:
+    """Give the pipelines that need an image to begin with, which their signatures don't tell."""
+    mappings: Any = auto_pipeline
+    others = {
+        *mappings.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING.values(),
+        *mappings.AUTO_INPAINT_PIPELINES_MAPPING.values(),
+    }
+    return tuple(others - set(mappings.AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()))
+
+
+def _weight_bytes(folder: Path) -> int:
+    for pattern in ("*/*.safetensors", "*/*.bin"):
+        if files := list(folder.glob(pattern)):
+            return sum(file.stat().st_size for file in files)
+    return 0
+
+
+def _reason(error: Exception) -> str:
+    """Say what to do about ``error``, without its words: they may hold paths and addresses."""
+    match error:
+        case torch.OutOfMemoryError():
+            return "the device has too little free memory for it; use a smaller model or dtype"
+        case RuntimeError() if "memory" in str(error):
+            return "there is not enough memory for it; use a smaller model or dtype"
+        case SafetensorError():
+            return "its weights file is damaged or cut off; fetch it again"
+        case ImportError():
+            return f"it needs the package '{error.name or 'named in the log'}'; install it"
+        case OSError():
+            return (
+                "its files are not there, or are not a diffusers pipeline; check the folder "
+                "or the hub id, and the network where it must be fetched"
+            )
+        case _:
+            return f"its files are damaged or of an unknown kind ({type(error).__name__}, see log)"

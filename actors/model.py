@@ -20,8 +20,8 @@ from failsoft.actors.errors import ActorStopped
 from failsoft.actors.exit import ExitReason
 from failsoft.actors.handlers import deferring_handler, handles
 from failsoft.actors.model_codec import ModelCodec
-from failsoft.actors.model_jobs import Job, Jobs
-from failsoft.actors.model_state import ModelState
+from failsoft.actors.model_jobs import Job, Jobs, suspected
+from failsoft.actors.model_state import ModelState, WorkerNumbers
 from failsoft.actors.reply import Reply, StreamReply
 from failsoft.actors.request_context import current_correlation_id
 from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerProcess, WorkerSpec
@@ -45,6 +45,7 @@ from failsoft.messages.events import (
     WorkerSpawned,
 )
 from failsoft.messages.frames import (
+    Began,
     Cancel,
     Chunk,
     Done,
@@ -67,10 +68,12 @@ class ModelActor(Actor):
     worker: which engine, with which options, and when it counts as hung.
     requests: the types of request that the engine answers.
     queue_limit: requests that may wait; more are refused with ModelOverloaded.
-    max_in_worker: requests in the worker at a time: the one in work, and those ready to follow.
+    max_in_worker: requests in the worker at a time; None takes as many as its engine works on at
+        once, and one that is ready to follow.
     """
 
     shutdown_timeout: ClassVar[float] = 10.0
+    ranks_work: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -78,24 +81,22 @@ class ModelActor(Actor):
         *,
         requests: Sequence[type[Request[Any]]] = (GenerateText,),
         queue_limit: int = 64,
-        max_in_worker: int = 2,
+        max_in_worker: int | None = None,
     ) -> None:
-        if queue_limit < 1 or max_in_worker < 1:
+        if queue_limit < 1 or (max_in_worker is not None and max_in_worker < 1):
             raise ValueError("queue_limit and max_in_worker must be at least 1")
         accept = deferring_handler(type(self)._accept)
         self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, accept)}
         self.stream_handlers = dict.fromkeys(requests, accept)
         self._spec = worker
-        self._jobs = Jobs(queue_limit, max_in_worker)
+        self._jobs = Jobs(queue_limit, max_in_worker or 1)
+        self._max_in_worker = max_in_worker
         self._codec = ModelCodec(requests)
         self._worker: WorkerProcess | None = None
         self._state = ModelState.STARTING
         self._is_ending = False
-        self._blamed = False
-        self._loaded = (0, 0)
-        self._tokens = 0
-        self._steps = 0
-        self._rss_bytes = 0
+        self._suspects = 0
+        self._numbers = WorkerNumbers()
         self._info: dict[str, Any] = {}
 
     async def on_start(self) -> None:
@@ -128,13 +129,9 @@ class ModelActor(Actor):
         return {
             "model_state": self._state.value,
             "pid": None if self._worker is None else self._worker.pid,
-            "loaded_bytes": self._loaded[0],
-            "total_bytes": self._loaded[1],
             "waiting": self._jobs.waiting,
             "running": self._jobs.running,
-            "tokens": self._tokens,
-            "steps": self._steps,
-            "rss_bytes": self._rss_bytes,
+            **msgspec.structs.asdict(self._numbers),
             **self._info,
         }
 
@@ -187,6 +184,8 @@ class ModelActor(Actor):
 
     def _heed(self, report: Report) -> None:
         match report:
+            case Began(id):
+                self._began(id)
             case Chunk(id, chunk):
                 self._chunk(id, chunk)
             case Done(id, reply):
@@ -195,15 +194,15 @@ class ModelActor(Actor):
                 if sticky:
                     self._broke_device(id, error)
                 else:
-                    self._finish(id, lambda job: job.reply.fail(error_from(error)))
+                    self._finish(id, lambda job: job.reply.fail(error_from(error).as_answer()))
             case Heartbeat():
-                self._rss_bytes = report.rss_bytes
-                self._steps = report.steps
+                self._numbers.rss_bytes = report.rss_bytes
+                self._numbers.steps = report.steps
             case Hello(_, pid, _):
                 self.context.publish(WorkerSpawned, pid=pid)
                 self._enter(ModelState.LOADING)
             case Loading(done, total):
-                self._loaded = (done, total)
+                self._numbers.loaded_bytes, self._numbers.total_bytes = done, total
                 self.context.publish(ModelLoading, done_bytes=done, total_bytes=total)
             case Ready(info):
                 self._ready(info)
@@ -232,12 +231,19 @@ class ModelActor(Actor):
 
     def _ready(self, info: dict[str, Any]) -> None:
         self._info = info
+        self._jobs.most_running = self._max_in_worker or info.get("max_batch", 1) + 1
         assert self._worker is not None
         seconds = self.context.clock.now() - self._started_at
         self.context.publish(WorkerReady, pid=self._worker.pid or 0, seconds=seconds)
         if self._enter(ModelState.READY):
             self.context.set_ready(True)
             self._send_next()
+
+    def _began(self, id: int) -> None:
+        job = self._jobs.find(id)
+        # What begins after the device broke, before the process ends, has nothing to do with it.
+        if job is not None and not self._suspects:
+            job.is_begun = True
 
     def _chunk(self, id: int, chunk: msgspec.Raw) -> None:
         job = self._jobs.find(id)
@@ -247,7 +253,7 @@ class ModelActor(Actor):
         decoded = self._codec.chunk(job, chunk)
         made = getattr(decoded, "tokens", 0)
         job.tokens += made
-        self._tokens += made
+        self._numbers.tokens += made
         job.reply.push(decoded)
 
     def _done(self, id: int, reply: msgspec.Raw) -> None:
@@ -256,14 +262,14 @@ class ModelActor(Actor):
         if job is not None and not job.is_stream:
             decoded = self._codec.reply(job, reply)
             usage = getattr(decoded, "usage", None)
-            self._tokens += getattr(usage, "completion_tokens", 0)
+            self._numbers.tokens += getattr(usage, "completion_tokens", 0)
         self._finish(id, lambda job: job.reply.set(decoded))
 
     def _broke_device(self, id: int, error: ErrorInfo) -> None:
-        """Answer the one that was in work, which costs this worker; nobody else is to blame."""
+        """Answer one that was in work, which costs this worker. Nobody else is to blame."""
+        self._suspects = self._suspects or max(1, self._jobs.begun)
         known = error_from(error)
-        known.details["begun"] = True
-        self._blamed = True
+        known.details.update(suspected(self._suspects))
         self._finish(id, lambda job: job.reply.fail(known))
         self._kill("its device can't be used any more")
 
@@ -291,12 +297,10 @@ class ModelActor(Actor):
         if not self._enter(ModelState.FAILED):
             return
         self.context.set_ready(False)
-        for position, job in enumerate(self._jobs.take_running()):
-            # The worker goes by order: only the first was begun, and can be to blame.
-            begun = position == 0 and not self._blamed
+        # Where the device broke, those who are to blame for it have their answers already.
+        begun = 0 if self._suspects else self._jobs.begun
+        for job in (*self._jobs.take_running(), *self._jobs.take_waiting()):
             job.reply.fail(job.lost_by(error, begun=begun))
-        for job in self._jobs.take_waiting():
-            job.reply.fail(job.lost_by(error, begun=False))
         self.context.crash(error)
 
     def _enter(self, state: ModelState) -> bool:

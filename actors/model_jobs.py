@@ -14,7 +14,8 @@ class Job(msgspec.Struct, eq=False):
     """Know one request: what was asked, who waits for it, and how far it is.
 
     kind: the request's type. body: the request, encoded.
-    tokens: seen so far, for streams. cancelled_at: when the worker was told to stop it.
+    is_begun: its engine was given it. tokens: seen so far, for streams.
+    cancelled_at: when the worker was told to stop it.
     """
 
     id: int
@@ -22,6 +23,7 @@ class Job(msgspec.Struct, eq=False):
     body: msgspec.Raw
     reply: Reply[Any]
     correlation_id: str | None
+    is_begun: bool = False
     tokens: int = 0
     cancelled_at: float | None = None
 
@@ -29,21 +31,30 @@ class Job(msgspec.Struct, eq=False):
     def is_stream(self) -> bool:
         return isinstance(self.reply, StreamReply)
 
-    def lost_by(self, error: InferenceError, *, begun: bool) -> InferenceError:
-        """Give ``error`` for this job: an exception belongs to one who waits."""
-        details = {**error.details, "begun": begun, "tokens": self.tokens}
+    def lost_by(self, error: InferenceError, *, begun: int) -> InferenceError:
+        """Give ``error`` for this job: an exception belongs to one who waits.
+
+        begun: how many may be to blame, all that the engine had in hand.
+        """
+        suspicion = suspected(begun) if self.is_begun and begun else {"begun": False}
+        details = {**error.details, **suspicion, "tokens": self.tokens}
         return type(error)(error.message, details=details, correlation_id=self.correlation_id)
+
+
+def suspected(begun: int) -> dict[str, Any]:
+    """Give the details of an error whose request is one of ``begun`` that may have caused it."""
+    return {"begun": True, "begun_with": begun - 1}
 
 
 class Jobs:
     """Hold jobs in order of arrival. At most ``most_waiting`` wait; ``most_running`` run.
 
-    A worker runs what it has in order, so the first of those sent is the one it works on.
+    Those that run are in the worker; the engine has begun some of them, the others are to follow.
     """
 
     def __init__(self, most_waiting: int, most_running: int) -> None:
         self.most_waiting = most_waiting
-        self._most_running = most_running
+        self.most_running = most_running
         self._waiting: dict[int, Job] = {}
         self._running: dict[int, Job] = {}
         self._next_id = 1
@@ -60,6 +71,11 @@ class Jobs:
     def running(self) -> int:
         return len(self._running)
 
+    @property
+    def begun(self) -> int:
+        """Give how many the engine has in hand."""
+        return sum(job.is_begun for job in self._running.values())
+
     def add(
         self, kind: type, body: msgspec.Raw, reply: Reply[Any], correlation_id: str | None
     ) -> Job:
@@ -71,7 +87,7 @@ class Jobs:
 
     def start_next(self) -> Job | None:
         """Give the next job to run, where there is room for one that somebody still wants."""
-        while self._waiting and len(self._running) < self._most_running:
+        while self._waiting and len(self._running) < self.most_running:
             job = self._waiting.pop(next(iter(self._waiting)))
             if job.reply.is_open:
                 self._running[job.id] = job
@@ -97,7 +113,7 @@ class Jobs:
         return waiting
 
     def take_running(self) -> list[Job]:
-        """Take out all that run, the one in work first."""
+        """Take out all that run."""
         running = list(self._running.values())
         self._running.clear()
         return running

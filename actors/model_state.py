@@ -1,8 +1,20 @@
-"""The readiness of a model actor, as a state machine."""
+"""The readiness of a model actor, as a state machine, and the numbers it shows."""
 
 from __future__ import annotations
 
 import enum
+
+import msgspec
+
+
+class WorkerNumbers(msgspec.Struct):
+    """Count what a worker has told: of its load, its tokens and steps, and its memory."""
+
+    loaded_bytes: int = 0
+    total_bytes: int = 0
+    tokens: int = 0
+    steps: int = 0
+    rss_bytes: int = 0
 
 
 class ModelState(enum.Enum):

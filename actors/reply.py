@@ -35,7 +35,8 @@ class Reply(Generic[AnswerT]):
 
     def __init__(self, address: Address, deadline: float, asked_at: float) -> None:
         self._address = address
-        self.answer: asyncio.Future[AnswerT] = address.system.loop.create_future()
+        # Not by the loop's ``create_future``, which costs a call more.
+        self.answer: asyncio.Future[AnswerT] = asyncio.Future(loop=address.system.loop)
         self._callbacks: list[Callable[[], object]] | None = None
         self.asked_at = asked_at
         self.deadline = deadline

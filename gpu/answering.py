@@ -1,9 +1,9 @@
-"""Work on one request at a time, step by step, and end each exactly once."""
+"""Work on requests step by step, as many at once as the engine takes; end each exactly once."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -12,9 +12,9 @@ import msgspec
 import structlog
 
 from failsoft.gpu.classify import classify
-from failsoft.gpu.engine import Engine
+from failsoft.gpu.engine import Batches, Step
 from failsoft.gpu.faults import Faults
-from failsoft.gpu.inbox import Order
+from failsoft.gpu.inbox import Inbox, Order
 from failsoft.gpu.pulse import Pulse
 from failsoft.gpu.wire_end import WireEnd
 from failsoft.messages.errors import (
@@ -24,7 +24,7 @@ from failsoft.messages.errors import (
     InferenceTimeout,
     InvalidInput,
 )
-from failsoft.messages.frames import Chunk, Done, Failed
+from failsoft.messages.frames import Began, Chunk, Done, Failed
 from failsoft.messages.wire import WireError, raw
 
 _log = structlog.get_logger("failsoft.worker")
@@ -32,67 +32,164 @@ _log = structlog.get_logger("failsoft.worker")
 _LEEWAY = 1.2
 _MARGIN = 0.002
 _UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError, WireError)
+# What an engine raises is an answer, and never ends the process.
+_FAULTS = (Exception, SystemExit)
 
 
-class Answering:
-    """Have ``engine`` answer requests. Raises TypeError where its request types clash."""
+class RequestReader:
+    """Decode the requests that an engine takes. Raise TypeError where their types clash."""
 
-    def __init__(self, engine: Engine, wire: WireEnd, pulse: Pulse, faults: Faults) -> None:
-        self._engine = engine
-        self._wire = wire
-        self._pulse = pulse
-        self._faults = faults
-        self._names = ", ".join(type.__name__ for type in engine.requests)
-        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(
-            reduce(or_, engine.requests)
-        )
+    def __init__(self, requests: Sequence[type]) -> None:
+        self._names = ", ".join(type.__name__ for type in requests)
+        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(reduce(or_, requests))
 
-    def answer(self, order: Order) -> None:
-        """Work on ``order``; send its chunks, and its one end."""
-        run = order.run
-        structlog.contextvars.clear_contextvars()
-        if run.correlation_id is not None:
-            structlog.contextvars.bind_contextvars(correlation_id=run.correlation_id)
-        self._pulse.running = (run.id,)
-        try:
-            reply = self._work(order)
-            self._wire.send(Done(run.id, raw(None if run.stream else reply)))
-        # The boundary of the engine: what it raises is an answer, and never ends the process.
-        except (Exception, SystemExit) as error:
-            self._fail(order, error)
-        finally:
-            self._pulse.running = ()
-
-    def _work(self, order: Order) -> Any:
-        _check(order)
-        steps = self._engine.generate(self._decode(order.run.request))
-        try:
-            while True:
-                _check(order)
-                self._faults.before_step()
-                began = time.monotonic()
-                try:
-                    chunk = next(steps)
-                except StopIteration as end:
-                    return end.value
-                order.quickest_step = min(order.quickest_step, time.monotonic() - began)
-                self._pulse.steps += 1
-                if chunk is not None:
-                    order.tokens += getattr(chunk, "tokens", 1)
-                    if order.run.stream:
-                        self._wire.send(Chunk(order.run.id, raw(chunk)))
-        finally:
-            _close(steps)
-
-    def _decode(self, request: msgspec.Raw) -> Any:
+    def read(self, request: msgspec.Raw) -> Any:
+        """Give the request. Raise InvalidInput where it is none of the engine's."""
         try:
             return self._decoder.decode(request)
         except msgspec.DecodeError as error:
             said = f"{error}; this model takes {self._names}"
             raise InvalidInput.in_fields({"request": said}) from error
 
+
+class Answering:
+    """Have ``engine`` answer what is in ``inbox``.
+
+    held: the request that the engine has no room for yet, though it was offered.
+    """
+
+    def __init__(
+        self,
+        engine: Batches,
+        reader: RequestReader,
+        inbox: Inbox,
+        wire: WireEnd,
+        pulse: Pulse,
+        faults: Faults,
+    ) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._inbox = inbox
+        self._wire = wire
+        self._pulse = pulse
+        self._faults = faults
+        self._running: dict[int, Order] = {}
+        self._held: Order | None = None
+
+    def __repr__(self) -> str:
+        return f"<Answering {sorted(self._running)} with {self._engine!r}>"
+
+    def run(self) -> None:
+        """Answer requests until the inbox is stopped and nothing is in hand."""
+        while self._is_busy or self._inbox.wait(self._engine.max_batch, self._engine.batch_delay):
+            self._end_what_must()
+            self._take_in()
+            if self._running:
+                self._step()
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._running) or self._held is not None
+
+    # -- what comes in
+
+    def _take_in(self) -> None:
+        """Offer requests to the engine until it, or the inbox, has had enough."""
+        while len(self._running) < self._engine.max_batch:
+            is_new = self._held is None
+            order = self._held or self._inbox.take()
+            if order is None:
+                return
+            self._held = order if not self._begin(order, is_new=is_new) else None
+            if self._held is not None:
+                return
+
+    def _begin(self, order: Order, *, is_new: bool) -> bool:
+        """Offer ``order`` to the engine. False where it must wait."""
+        run = order.run
+        self._bind([order])
+        try:
+            _check(order)
+            if is_new:
+                self._wire.send(Began(run.id))
+            is_in = self._engine.begin(run.id, self._reader.read(run.request))
+        except _FAULTS as error:
+            self._fail(order, error)
+            return True
+        if is_in:
+            self._running[run.id] = order
+            self._pulse.running = tuple(self._running)
+        return is_in
+
+    # -- a step
+
+    def _end_what_must(self) -> None:
+        """End those that were cancelled, and those whose next step would be over too late."""
+        held = [] if self._held is None else [self._held]
+        for order in (*self._running.values(), *held):
+            try:
+                _check(order)
+            except InferenceError as error:
+                self._drop(order)
+                self._fail(order, error)
+
+    def _step(self) -> None:
+        self._bind(list(self._running.values()))
+        began = time.monotonic()
+        try:
+            self._faults.before_step()
+            steps = self._engine.step()
+        except _FAULTS as error:
+            steps = self._recover(error)
+        else:
+            seconds = time.monotonic() - began
+            for order in self._running.values():
+                order.quickest_step = min(order.quickest_step, seconds)
+        self._pulse.steps += 1
+        for step in steps:
+            order_of_step = self._running.get(step.id)
+            if order_of_step is not None:
+                self._tell(order_of_step, step)
+
+    def _recover(self, error: BaseException) -> Sequence[Step]:
+        try:
+            return self._engine.recover(error)
+        except _FAULTS as worse:
+            _log.error("the engine could not go on after a failed step", exc_info=worse)
+            failed = [Step.failed(id, error) for id in self._running]
+            for order in self._running.values():
+                self._drop(order)
+            return failed
+
+    def _tell(self, order: Order, step: Step) -> None:
+        """Send what a step did for ``order``."""
+        run = order.run
+        try:
+            if step.error is not None:
+                raise step.error
+            if step.chunk is not None:
+                order.tokens += getattr(step.chunk, "tokens", 1)
+                if run.stream:
+                    self._wire.send(Chunk(run.id, raw(step.chunk)))
+            if step.is_last:
+                self._wire.send(Done(run.id, raw(None if run.stream else step.reply)))
+                self._ended(order)
+        except _FAULTS as error:
+            if not step.is_last:
+                self._drop(order)
+            self._fail(order, error)
+
+    # -- ends
+
+    def _drop(self, order: Order) -> None:
+        try:
+            self._engine.drop(order.run.id)
+        except Exception as error:
+            _log.warning("the engine failed while it was stopped", exc_info=error)
+
     def _fail(self, order: Order, error: BaseException) -> None:
         if not isinstance(error, InferenceError):
+            self._bind([order])
             _log.error("the engine failed", exc_info=error)
         known, is_sticky = classify(error)
         known.correlation_id = known.correlation_id or order.run.correlation_id
@@ -102,6 +199,20 @@ class Answering:
             _log.exception("the engine's error could not be sent")
             plain = GenerationFailed(known.message, correlation_id=order.run.correlation_id)
             self._wire.send(Failed(order.run.id, plain.info, is_sticky))
+        self._ended(order)
+
+    def _ended(self, order: Order) -> None:
+        self._inbox.ended(order)
+        self._running.pop(order.run.id, None)
+        self._pulse.running = tuple(self._running)
+        if self._held is order:
+            self._held = None
+
+    def _bind(self, orders: list[Order]) -> None:
+        """Have the log's lines bear the correlation id of the one request in work."""
+        structlog.contextvars.clear_contextvars()
+        if len(orders) == 1 and orders[0].run.correlation_id is not None:
+            structlog.contextvars.bind_contextvars(correlation_id=orders[0].run.correlation_id)
 
 
 def _check(order: Order) -> None:
@@ -115,10 +226,3 @@ def _check(order: Order) -> None:
     if order.run.deadline is not None and now + needed >= order.run.deadline:
         allowed = max(0.0, order.run.deadline - order.arrived)
         raise InferenceTimeout.after(allowed, tokens=order.tokens)
-
-
-def _close(steps: Generator[Any, None, Any]) -> None:
-    try:
-        steps.close()
-    except Exception as error:
-        _log.warning("the engine failed while it was stopped", exc_info=error)

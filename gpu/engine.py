@@ -1,13 +1,14 @@
-"""What a worker process asks of an engine."""
+"""What a worker process asks of an engine: a simple one, or one that works on batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 
-class Engine(Protocol):
-    """Do the work of a model, in a worker process of its own.
+class Loadable(Protocol):
+    """Hold a model, in a worker process of its own.
 
     An engine is made there from ``WorkerSpec.options``, and used by one thread. It may also have
     ``device_bytes() -> int``, the device memory it holds now; that is called from another thread.
@@ -25,6 +26,17 @@ class Engine(Protocol):
         """
         ...
 
+    def unload(self) -> None:
+        """Let go of what was loaded."""
+        ...
+
+
+class Engine(Loadable, Protocol):
+    """Do the work of a model, one request at a time.
+
+    With ``max_batch: int`` it takes so many at once, and they take turns, a step each.
+    """
+
     def generate(self, request: Any) -> Generator[Any, None, Any]:
         """Answer ``request``: each ``next()`` is one step, and gives a chunk or None.
 
@@ -33,6 +45,60 @@ class Engine(Protocol):
         """
         ...
 
-    def unload(self) -> None:
-        """Let go of what was loaded."""
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Tell what a step did for one request.
+
+    chunk: what shows of it, or None. is_last: it is answered, with ``reply``, or with ``error``
+    where there is one.
+    """
+
+    id: int
+    chunk: Any = None
+    is_last: bool = False
+    reply: Any = None
+    error: BaseException | None = None
+
+    @classmethod
+    def failed(cls, id: int, error: BaseException) -> Step:
+        return cls(id, is_last=True, error=error)
+
+
+class Batches(Protocol):
+    """Work on several requests in one step.
+
+    max_batch: how many requests it takes at once; read after the load.
+    batch_delay: in seconds, how long it waits, when idle, for more after the first one.
+    """
+
+    @property
+    def max_batch(self) -> int: ...
+    @property
+    def batch_delay(self) -> float: ...
+
+    def begin(self, id: int, request: Any) -> bool:
+        """Take a request in. False where there is no room for it yet: it is offered again.
+
+        An idle engine has room. What this raises is the request's answer.
+        """
         ...
+
+    def step(self) -> Sequence[Step]:
+        """Make one step; tell of the requests it did something for. Those that end are out."""
+        ...
+
+    def recover(self, error: BaseException) -> Sequence[Step]:
+        """Go on after a step that raised ``error``; tell of the requests that end with it.
+
+        Where none ends, the next step must ask for less, or this would have no end.
+        """
+        ...
+
+    def drop(self, id: int) -> None:
+        """Work no more on a request, where it is in."""
+        ...
+
+
+class BatchEngine(Loadable, Batches, Protocol):
+    """Do the work of a model, on several requests in one step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import Any
 
 import structlog
@@ -12,12 +13,18 @@ from failsoft.messages.frames import Inject
 _log = structlog.get_logger("failsoft.worker")
 
 
+_MOST_ARMED = 64
+
+
 class Faults:
-    """Make the running request, or else the next one, run out of memory."""
+    """Make the requests in work, or else the next ones, run out of memory.
+
+    Of several faults that are armed, each counts its steps from when the one before it was raised.
+    """
 
     def __init__(self, *, is_allowed: bool) -> None:
         self._is_allowed = is_allowed
-        self._steps_left: int | None = None
+        self._steps_left: deque[int] = deque(maxlen=_MOST_ARMED)
 
     def inject(self, fault: Inject) -> None:
         """Arm ``fault``. One that is not allowed or not known is logged and ignored."""
@@ -26,17 +33,16 @@ class Faults:
         elif fault.fault != "oom":
             _log.warning("a fault was not injected: it is not known", fault=fault.fault)
         else:
-            self._steps_left = fault.after_steps
+            self._steps_left.append(fault.after_steps)
 
     def before_step(self) -> None:
         """Raise what is due at this step."""
-        left = self._steps_left
-        if left is None:
+        if not self._steps_left:
             return
-        if left > 0:
-            self._steps_left = left - 1
+        if self._steps_left[0] > 0:
+            self._steps_left[0] -= 1
             return
-        self._steps_left = None
+        self._steps_left.popleft()
         raise_out_of_memory()
 
 

@@ -37,8 +37,12 @@ class Inbox:
         self._answer = answer
         self._changed = threading.Condition()
         self._waiting: deque[Order] = deque()
-        self._in_hand: Order | None = None
+        self._in_hand: dict[int, Order] = {}
         self._is_stopping = False
+
+    def __repr__(self) -> str:
+        state = "stopping" if self._is_stopping else "open"
+        return f"<Inbox {state}, {len(self._waiting)} waiting, {len(self._in_hand)} in hand>"
 
     def put(self, run: Run) -> None:
         """Take in a request."""
@@ -54,8 +58,8 @@ class Inbox:
     def cancel(self, id: int) -> None:
         """Have the request end, within a step; at once where it is still waiting."""
         with self._changed:
-            if self._in_hand is not None and self._in_hand.run.id == id:
-                self._in_hand.is_cancelled = True
+            if id in self._in_hand:
+                self._in_hand[id].is_cancelled = True
                 return
             order = next((order for order in self._waiting if order.run.id == id), None)
             if order is None:
@@ -64,24 +68,41 @@ class Inbox:
         self._refuse(order.run, Cancelled("The request was cancelled before it was started."))
 
     def stop(self) -> None:
-        """Let ``take`` end once the request in hand is done."""
+        """Let the work end once the requests in hand are done."""
         with self._changed:
             self._is_stopping = True
-            # Under the lock: the process may end as soon as ``take`` sees that it is over.
+            # Under the lock: the process may end as soon as ``wait`` sees that it is over.
             for order in self._waiting:
                 self._refuse(order.run, _stopping())
             self._waiting.clear()
             self._changed.notify()
 
-    def take(self) -> Order | None:
-        """Give the next request, which is then in hand; None once the work is over."""
+    def wait(self, most: int, delay: float) -> bool:
+        """Wait for a request, then ``delay`` seconds more, until there are ``most``.
+
+        False once the work is over.
+        """
         with self._changed:
-            self._in_hand = None
-            while not self._waiting and not self._is_stopping:
-                self._changed.wait()
-            if self._waiting:
-                self._in_hand = self._waiting.popleft()
-            return self._in_hand
+            self._changed.wait_for(lambda: self._waiting or self._is_stopping)
+            if delay > 0:
+                self._changed.wait_for(
+                    lambda: len(self._waiting) >= most or self._is_stopping, delay
+                )
+            return not self._is_stopping
+
+    def take(self) -> Order | None:
+        """Give the next request, which is then in hand; None where none waits."""
+        with self._changed:
+            if not self._waiting:
+                return None
+            order = self._waiting.popleft()
+            self._in_hand[order.run.id] = order
+            return order
+
+    def ended(self, order: Order) -> None:
+        """Note that a request in hand has its end."""
+        with self._changed:
+            self._in_hand.pop(order.run.id, None)
 
     def _refuse(self, run: Run, error: InferenceError) -> None:
         error.correlation_id = run.correlation_id

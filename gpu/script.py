@@ -156,11 +156,19 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Say what the engine does when it loads, and for each prompt: the first rule that fits."""
+    """Say what the engine does when it loads, and for each prompt: the first rule that fits.
+
+    max_batch: requests at once, which take turns, a step each.
+    """
 
     load: Sequence[Act] = ()
     rules: Sequence[When] = ()
     otherwise: Sequence[Act] = (Echo(),)
+    max_batch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.max_batch < 1:
+            raise ValueError(f"max_batch must be at least 1; it is {self.max_batch}")
 
     def options(self) -> dict[str, Any]:
         """Give the script as the options of a ``WorkerSpec``."""

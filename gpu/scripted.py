@@ -68,6 +68,7 @@ class ScriptedEngine:
 
     def __init__(self, **script: Any) -> None:
         self._script = msgspec.convert(script, Script)
+        self.max_batch = self._script.max_batch
         self._ballast: list[bytearray] = []
 
     def load(self, progress: Callable[[int, int], None]) -> dict[str, Any]:

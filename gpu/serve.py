@@ -8,19 +8,20 @@ import sys
 import threading
 from queue import SimpleQueue
 from socket import socket
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
 
-from failsoft.gpu.answering import Answering
+from failsoft.gpu.answering import Answering, RequestReader
 from failsoft.gpu.classify import classify_load
-from failsoft.gpu.engine import Engine
+from failsoft.gpu.engine import BatchEngine, Batches, Engine
 from failsoft.gpu.faults import Faults
 from failsoft.gpu.import_failure import explain_import_failure
 from failsoft.gpu.inbox import Inbox
 from failsoft.gpu.load_reports import LoadReports
 from failsoft.gpu.pulse import Pulse
+from failsoft.gpu.turns import Turns
 from failsoft.gpu.wire_end import WireEnd
 from failsoft.messages.errors import ModelLoadingFailed
 from failsoft.messages.frames import (
@@ -38,7 +39,8 @@ from failsoft.messages.frames import (
 _log = structlog.get_logger("failsoft.worker")
 # Python's own 5 ms are long to wait for a thread that has only a command to read.
 _SWITCH_EVERY = 0.0002
-_PARTS = ("requests", "load", "generate", "unload")
+_PARTS = ("requests", "load", "unload")
+_BATCH_PARTS = ("begin", "step", "recover", "drop")
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -71,17 +73,17 @@ class Worker:
         try:
             engine = _make_engine(load)
             info = engine.load(reports.progress)
-            answering = Answering(engine, self._wire, pulse, self._faults)
+            reader = RequestReader(engine.requests)
+            batches = _in_batches(engine)
             pulse.device_bytes = getattr(engine, "device_bytes", pulse.device_bytes)
             reports.finish()
             self._is_ready = True
-            self._wire.send(Ready(info))
+            self._wire.send(Ready({**info, "max_batch": batches.max_batch}))
         # Whatever an engine raises, the service is told why; cancellation can't come from it.
         except (Exception, SystemExit) as error:
             reports.finish()
             return self._fail_to_load(load, error)
-        while (order := self._inbox.take()) is not None:
-            answering.answer(order)
+        Answering(batches, reader, self._inbox, self._wire, pulse, self._faults).run()
         pulse.end()
         _unload(engine)
         return 0
@@ -118,7 +120,12 @@ class Worker:
         self._inbox.stop()
 
 
-def _make_engine(load: Load) -> Engine:
+def _in_batches(engine: Engine | BatchEngine) -> Batches:
+    """Give the engine in the form that takes several requests at once."""
+    return Turns(cast(Engine, engine)) if hasattr(engine, "generate") else cast(Batches, engine)
+
+
+def _make_engine(load: Load) -> Engine | BatchEngine:
     """Give the engine that ``load`` names. Raises ModelLoadingFailed where there is none."""
     _set_threads(load.threads)
     _reseed()
@@ -131,14 +138,24 @@ def _make_engine(load: Load) -> Engine:
         made = getattr(made, part, None)
     if made is None:
         raise ModelLoadingFailed(f"The module '{module_name}' has no engine '{name}'.")
-    if not all(hasattr(made, part) for part in _PARTS):
-        raise ModelLoadingFailed(f"'{load.engine}' is no engine: one has {', '.join(_PARTS)}.")
+    if not _is_engine(made):
+        raise ModelLoadingFailed(
+            f"'{load.engine}' is no engine: one has {', '.join(_PARTS)}, "
+            f"and either generate, or {', '.join(_BATCH_PARTS)}."
+        )
     try:
-        engine: Engine = made(**load.options)
+        engine: Engine | BatchEngine = made(**load.options)
     except (TypeError, msgspec.ValidationError) as error:
         said = f"The engine '{load.engine}' could not be made, its options do not fit: {error}"
         raise ModelLoadingFailed(said) from error
     return engine
+
+
+def _is_engine(made: Any) -> bool:
+    def has(*parts: str) -> bool:
+        return all(hasattr(made, part) for part in parts)
+
+    return has(*_PARTS) and (has("generate") or has(*_BATCH_PARTS))
 
 
 def _set_threads(threads: int | None) -> None:
@@ -162,7 +179,7 @@ def _reseed() -> None:
         numpy.random.seed()
 
 
-def _unload(engine: Engine) -> None:
+def _unload(engine: Engine | BatchEngine) -> None:
     try:
         engine.unload()
     except Exception as error:

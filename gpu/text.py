@@ -1,25 +1,30 @@
-"""The text engine: any causal language model that transformers can load.
+"""The text engine: any causal language model that transformers can load, several texts at once.
 
 Imports torch and transformers: only a worker process imports this module.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
+from transformers import DynamicCache
 
+from failsoft.gpu.batch_room import BatchRoom
 from failsoft.gpu.chat import encode_prompt
+from failsoft.gpu.engine import Step
 from failsoft.gpu.incremental_text import IncrementalText
+from failsoft.gpu.padded_rows import can_join_rows
 from failsoft.gpu.sampling import Sampler
 from failsoft.gpu.stop_strings import StopStrings
+from failsoft.gpu.text_batch import TextBatch
 from failsoft.gpu.text_loading import TextModelSource, load_text_model
-from failsoft.gpu.token_steps import token_steps
+from failsoft.gpu.text_row import TextRow
 from failsoft.messages.errors import ContextLengthExceeded, ModelLoadingFailed
-from failsoft.messages.reply import FinishReason, TextChunk, TextReply, Usage
 from failsoft.messages.request import GenerateText
 from failsoft.messages.validation import validate_text
 
@@ -28,7 +33,7 @@ _NO_LENGTH_FROM = 1_000_000
 
 
 class TextEngine:
-    """Generate text with a causal language model, one token a step.
+    """Generate text with a causal language model, one token of each text a step.
 
     model: a hub id, a folder, or a path that ends in ``.gguf``. A folder is never looked up
         on the hub.
@@ -39,6 +44,13 @@ class TextEngine:
     max_tokens_limit: the most tokens an answer has, whatever the request asks for.
     context_length: the most tokens of prompt and answer together, where the model's own bound
         is too much for the device.
+    max_batch: texts at once. Models whose memory of a text isn't keys and values alone (Mamba and
+        its like) do one at a time.
+    max_batch_tokens: of all texts at once, prompts and ``max_tokens``, each counted as long as
+        the longest; a text alone may have more. It bounds the memory that a batch takes.
+    batch_delay: in seconds, how long an idle engine waits for more texts after the first.
+    continuous: texts join those under way between two tokens, instead of the next batch.
+    prompt_chunk: tokens of prompts that are read in one step, and between two tokens of others.
     """
 
     requests: ClassVar[tuple[type, ...]] = (GenerateText,)
@@ -52,36 +64,44 @@ class TextEngine:
         device: str = "auto",
         max_tokens_limit: int | None = None,
         context_length: int | None = None,
+        max_batch: int = 16,
+        max_batch_tokens: int = 32_768,
+        batch_delay: float = 0.002,
+        continuous: bool = True,
+        prompt_chunk: int = 1024,
     ) -> None:
         self._source = TextModelSource(model, gguf_file, dtype, device)
         self._max_tokens_limit = sys.maxsize if max_tokens_limit is None else max_tokens_limit
         self._asked_context_length = context_length
+        self.max_batch = max_batch
+        self._max_batch_tokens = max_batch_tokens
+        self.batch_delay = batch_delay
+        self._is_continuous = continuous
+        self._prompt_chunk = prompt_chunk
         self._context_length = 0
         self._end_tokens: frozenset[int] = frozenset()
         self._model: Any = None
         self._tokenizer: Any = None
+        self._batch: TextBatch | None = None
+        self._offered: TextRow | None = None
 
     def __repr__(self) -> str:
         state = "loaded" if self._model is not None else "not loaded"
-        return f"<TextEngine {self._source.name} {state}>"
+        return f"<TextEngine {self._source.name} {state} {self._batch or ''}>"
 
     def load(self, progress: Callable[[int, int], None]) -> dict[str, Any]:
         """Load the model; give what it is. ``progress`` gets bytes done and in all.
 
         Raises ModelLoadingFailed.
         """
-        for name, bound in (
-            ("max_tokens_limit", self._max_tokens_limit),
-            ("context_length", self._asked_context_length),
-        ):
-            if bound is not None and bound < 1:
-                raise ModelLoadingFailed(f"{name} must be at least 1; it is {bound}.")
+        self._check_options()
         self._model, self._tokenizer = load_text_model(self._source, progress)
         self._end_tokens = _end_tokens(self._model, self._tokenizer)
         self._context_length = min(
             _own_context_length(self._model, self._tokenizer),
             self._asked_context_length or sys.maxsize,
         )
+        self._batch = self._new_batch()
         return {
             "model": self._source.name,
             "device": str(self._model.device),
@@ -91,44 +111,94 @@ class TextEngine:
             "chat": bool(self._tokenizer.chat_template),
         }
 
-    def generate(self, request: GenerateText) -> Generator[TextChunk | None, None, TextReply]:
-        """Answer ``request``: each step makes one token, and gives a chunk where text shows.
+    def begin(self, id: int, request: GenerateText) -> bool:
+        """Take a text in; False where it must wait.
 
-        A step that reads a further part of a long prompt makes no token. The last chunk alone
-        has the finish reason and the usage. The generator's return value is the TextReply.
-        Closing it stops the work.
-
-        Raises InvalidInput and ContextLengthExceeded at the first step, before any work.
+        Raises InvalidInput and ContextLengthExceeded before the device is touched.
         """
-        request = validate_text(request, max_characters=sys.maxsize)
-        prompt = encode_prompt(self._tokenizer, request.prompt)
-        max_tokens = min(request.max_tokens, self._max_tokens_limit, self._room_after(prompt))
-        sampler = Sampler(request.temperature, request.top_p, request.seed, self._model.device)
-        answer = _Answer(
-            IncrementalText(self._tokenizer),
-            StopStrings(request.stop),
-            self._end_tokens,
-            max_tokens,
-        )
-        for token in token_steps(self._model, prompt, sampler):
-            if token is None:
-                yield None
-                continue
-            finish_reason = answer.add(token)
-            if finish_reason is None:
-                yield answer.take_chunk()
-                continue
-            usage = Usage(len(prompt), answer.tokens)
-            yield answer.take_last_chunk(finish_reason, usage)
-            return TextReply(answer.text, finish_reason, usage)
-        raise AssertionError("token_steps never ends")
+        batch = self._loaded_batch()
+        row = self._offered
+        if row is None or row.id != id:
+            row = self._row_of(id, request)
+        is_in = batch.has_room(row)
+        self._offered = None if is_in else row
+        if is_in:
+            batch.add(row)
+        return is_in
+
+    def step(self) -> Sequence[Step]:
+        """Make one pass through the model: a token of each text, or a part of prompts."""
+        return self._loaded_batch().step()
+
+    def recover(self, error: BaseException) -> Sequence[Step]:
+        """Go on with less after a failed step; see ``TextBatch.recover``."""
+        return self._loaded_batch().recover(error)
+
+    def drop(self, id: int) -> None:
+        """Work no more on a text."""
+        if self._offered is not None and self._offered.id == id:
+            self._offered = None
+        self._loaded_batch().drop(id)
 
     def unload(self) -> None:
         """Let go of the model and its memory."""
-        self._model = self._tokenizer = None
+        self._model = self._tokenizer = self._batch = self._offered = None
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def _check_options(self) -> None:
+        for name, bound in (
+            ("max_tokens_limit", self._max_tokens_limit),
+            ("context_length", self._asked_context_length),
+            ("max_batch", self.max_batch),
+            ("max_batch_tokens", self._max_batch_tokens),
+            ("prompt_chunk", self._prompt_chunk),
+        ):
+            if bound is not None and bound < 1:
+                raise ModelLoadingFailed(f"{name} must be at least 1; it is {bound}.")
+        if not 0 <= self.batch_delay <= 1:
+            raise ModelLoadingFailed(
+                f"batch_delay must be from 0 to 1 s; it is {self.batch_delay}."
+            )
+
+    def _new_batch(self) -> TextBatch:
+        new_cache: Callable[[], DynamicCache] = DynamicCache
+        if self.max_batch == 1 or not can_join_rows(self._model):
+            self.max_batch = 1
+            new_cache = functools.partial(DynamicCache, config=self._model.config)
+        return TextBatch(
+            self._model,
+            BatchRoom(self.max_batch, self._max_batch_tokens),
+            new_cache,
+            is_continuous=self._is_continuous,
+            prompt_chunk=self._prompt_chunk,
+        )
+
+    def _loaded_batch(self) -> TextBatch:
+        if self._batch is None:
+            raise RuntimeError("the engine is not loaded; call load() first")
+        return self._batch
+
+    def _row_of(self, id: int, request: GenerateText) -> TextRow:
+        request = validate_text(request, max_characters=sys.maxsize)
+        prompt = encode_prompt(self._tokenizer, request.prompt)
+        return TextRow(
+            id,
+            prompt,
+            sampler=Sampler(
+                request.temperature,
+                request.top_p,
+                request.seed,
+                self._model.device,
+                frequency_penalty=request.frequency_penalty,
+                presence_penalty=request.presence_penalty,
+            ),
+            decoder=IncrementalText(self._tokenizer),
+            stops=StopStrings(request.stop),
+            end_tokens=self._end_tokens,
+            max_tokens=min(request.max_tokens, self._max_tokens_limit, self._room_after(prompt)),
+        )
 
     def _room_after(self, prompt: list[int]) -> int:
         """Give how many tokens fit after ``prompt``, at least 1, else raise."""
@@ -136,62 +206,6 @@ class TextEngine:
         if room < 1:
             raise ContextLengthExceeded.of(len(prompt), self._context_length - 1)
         return room
-
-
-class _Answer:
-    """Gather one answer: tokens in, visible text out, and the reason to finish."""
-
-    def __init__(
-        self,
-        decoder: IncrementalText,
-        stops: StopStrings,
-        end_tokens: frozenset[int],
-        max_tokens: int,
-    ) -> None:
-        self._decoder = decoder
-        self._stops = stops
-        self._end_tokens = end_tokens
-        self._max_tokens = max_tokens
-        self._pieces: list[str] = []
-        self._fresh = ""
-        self._tokens_taken = 0
-        self.tokens = 0
-
-    @property
-    def text(self) -> str:
-        return "".join(self._pieces)
-
-    def add(self, token: int) -> FinishReason | None:
-        """Take in one token; give the reason to finish, or None to go on."""
-        self.tokens += 1
-        at_end = token in self._end_tokens
-        if not at_end:
-            self._show(self._stops.feed(self._decoder.feed(token)))
-        if self._stops.stopped:
-            return "stop"
-        if not at_end and self.tokens < self._max_tokens:
-            return None
-        self._show(self._stops.feed(self._decoder.flush()))
-        self._show(self._stops.flush())
-        return "stop" if at_end or self._stops.stopped else "length"
-
-    def take_chunk(self) -> TextChunk | None:
-        """Give what is new since the last chunk, or None where nothing shows."""
-        if not self._fresh:
-            return None
-        return self._take(None, None)
-
-    def take_last_chunk(self, finish_reason: FinishReason, usage: Usage) -> TextChunk:
-        return self._take(finish_reason, usage)
-
-    def _take(self, finish_reason: FinishReason | None, usage: Usage | None) -> TextChunk:
-        text, self._fresh = self._fresh, ""
-        tokens, self._tokens_taken = self.tokens - self._tokens_taken, self.tokens
-        return TextChunk(text, tokens, finish_reason, usage)
-
-    def _show(self, text: str) -> None:
-        self._fresh += text
-        self._pieces.append(text)
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

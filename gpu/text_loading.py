@@ -116,7 +116,7 @@ def load_text_model(
     device = source.chosen_device()
     dtype = source.chosen_dtype(device)
     folder, gguf_file = source.located()
-    total = _weight_bytes(Path(folder), gguf_file) if source.is_local else 0
+    total = weight_bytes(Path(folder), gguf_file) if source.is_local else 0
     progress(0, total)
     options: dict[str, Any] = {"local_files_only": source.is_local}
     if gguf_file:
@@ -135,7 +135,7 @@ def load_text_model(
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         _log.warning("loading %s failed", source.model, exc_info=error)
-        raise source.failure(_reason(error)) from error
+        raise source.failure(reason_of(error)) from error
     except MemoryError as error:
         raise source.failure("there is not enough memory for it") from error
     _check_loaded(source, model, info)
@@ -159,7 +159,7 @@ def _check_loaded(source: TextModelSource, model: Any, info: dict[str, Any]) -> 
         )
 
 
-def _weight_bytes(folder: Path, gguf_file: str | None) -> int:
+def weight_bytes(folder: Path, gguf_file: str | None) -> int:
     if gguf_file:
         return (folder / gguf_file).stat().st_size
     for pattern in _WEIGHT_PATTERNS:
@@ -168,7 +168,7 @@ def _weight_bytes(folder: Path, gguf_file: str | None) -> int:
     return 0
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Say what to do about ``error``, without its words: they may hold paths and addresses."""
     match error:
         case torch.OutOfMemoryError():

@@ -12,7 +12,7 @@ import msgspec
 
 from failsoft.messages.errors import ErrorInfo
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -99,6 +99,12 @@ class Heartbeat(Frame, frozen=True):
     device_bytes: int = 0
 
 
+class Began(Frame, frozen=True):
+    """Report that the engine is given a request now. Sent before anything is done for it."""
+
+    id: int
+
+
 class Chunk(Frame, frozen=True):
     """Carry one chunk of a streamed reply."""
 
@@ -121,4 +127,4 @@ class Failed(Frame, frozen=True):
     sticky: bool = False
 
 
-Report = Hello | Loading | Ready | LoadFailed | Heartbeat | Chunk | Done | Failed
+Report = Hello | Loading | Ready | LoadFailed | Heartbeat | Began | Chunk | Done | Failed

@@ -61,6 +61,8 @@ class Faults:
             primary = self._system.find(self._primary)
             assert primary is not None
             primary.tell(InjectFault("oom", OOM_AFTER_STEPS))
+            # Once is answered with less, by the primary itself.
+            primary.tell(InjectFault("oom"))
         elif request.fault == "caller_fault":
             self._record(request, f"request {request.number}, whose prompt is too long")
 

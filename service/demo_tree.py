@@ -29,6 +29,8 @@ def demo_tree(folder: Path, metrics: Metrics, *, fault_hooks: bool = False) -> C
         threads=1,
         context_length=CONTEXT_LENGTH,
         heartbeat_limit=2.0,
+        # One at a time, so that a fault has one request to hit.
+        max_batch=1,
         fault_hooks=fault_hooks,
     )
     return supervisor(

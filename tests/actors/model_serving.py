@@ -5,60 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import os
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 from failsoft.actors import ModelActor, Ref, System
 from failsoft.gpu import WorkerSpec
-from failsoft.messages import (
-    GenerateText,
-)
-from failsoft.messages.events import (
-    Event,
-)
+from failsoft.messages import GenerateText
+from failsoft.messages.events import ModelStateChanged
 from failsoft.supervisors import NO_WAIT, Intensity, child, supervisor
+from failsoft.testing import EventRecorder
 
 HELLO = GenerateText("hello there")
 PATIENT = 60.0
 
 
-class Events:
-    """Remember events, and wait for those to come."""
-
-    def __init__(self, system: System) -> None:
-        self.seen: list[Event] = []
-        self._news = asyncio.Event()
-        system.events.subscribe(self._hear)
-
-    def _hear(self, event: Event) -> None:
-        self.seen.append(event)
-        self._news.set()
-
-    def of(self, kind: type[Event]) -> list[Event]:
-        return [event for event in self.seen if isinstance(event, kind)]
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until ``holds()`` after some event."""
-        async with asyncio.timeout(PATIENT):
-            while not holds():
-                self._news.clear()
-                await self._news.wait()
-
-    async def count(self, kind: type[Event], times: int) -> None:
-        await self.until(lambda: len(self.of(kind)) >= times)
-
-
 @contextlib.asynccontextmanager
 async def serving(
-    worker: WorkerSpec, *, queue_limit: int = 64, max_in_worker: int = 2
-) -> AsyncIterator[tuple[System, Ref, Events]]:
+    worker: WorkerSpec, *, queue_limit: int = 64, max_in_worker: int | None = 2
+) -> AsyncIterator[tuple[System, Ref, EventRecorder]]:
     """Run one supervised model; give the system, the model's ref and the events."""
     start = functools.partial(
         ModelActor, worker, queue_limit=queue_limit, max_in_worker=max_in_worker
     )
     async with System() as system:
-        events = Events(system)
+        events = EventRecorder(system)
         tree = supervisor(
             "root",
             child("model", start, shutdown=5.0),
@@ -69,9 +38,21 @@ async def serving(
         yield system, system.ref("root/model"), events
 
 
-async def open_gate(fifo: Path) -> None:
-    """Let a worker go on that waits for ``fifo``."""
-    await asyncio.to_thread(lambda: os.close(os.open(fifo, os.O_WRONLY)))
+async def busy(events: EventRecorder) -> None:
+    """Wait until the model has had something to do."""
+    await events.wait_until(
+        lambda: any(change.after == "busy" for change in events.of(ModelStateChanged))
+    )
+
+
+async def taken_in(system: System, *, running: int, waiting: int) -> None:
+    """Wait until the model has given its worker so many requests, and has so many that wait."""
+    async with asyncio.timeout(PATIENT):
+        while True:
+            shown = system.tree()[0].children[0].shows
+            if (shown["running"], shown["waiting"]) == (running, waiting):
+                return
+            await asyncio.sleep(0)
 
 
 def pid_of(system: System) -> int:

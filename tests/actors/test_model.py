@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-from pathlib import Path
 
 import pytest
 
-from failsoft.actors import ActorStopped, ModelActor, Ping, System
+from failsoft.actors import ActorStopped, ModelActor, System
 from failsoft.gpu.script import (
     Echo,
     Log,
     Raise,
     Say,
     Script,
-    WaitFor,
     When,
 )
 from failsoft.gpu.scripted import scripted
@@ -36,16 +33,17 @@ from failsoft.messages.events import (
     WorkerEnded,
     WorkerReady,
 )
+from failsoft.testing import EventRecorder, Gate
 
-from .model_serving import HELLO, PATIENT, Events, open_gate, serving
+from .model_serving import HELLO, PATIENT, busy, serving, taken_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop", "plain_logs")]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run in real time: real processes are waited for."""
-    return "asyncio"
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+    """Run in real time, on either loop: real processes are waited for."""
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
 
 
 async def test_requests_that_come_before_it_is_ready_wait_and_are_answered() -> None:
@@ -61,8 +59,8 @@ async def test_the_states_are_told_in_order() -> None:
     """SV-22 From starting to ready, busy and back, draining at the end."""
     async with serving(scripted()) as (_, model, events):
         await model.ask(HELLO, timeout=PATIENT)
-        await events.until(lambda: "ready" in [getattr(e, "after", "") for e in events.seen][-1:])
-    changes = [e for e in events.of(ModelStateChanged) if isinstance(e, ModelStateChanged)]
+        await events.wait_until(lambda: events.of(ModelStateChanged)[-1].after == "ready")
+    changes = events.of(ModelStateChanged)
     assert [change.after for change in changes if change.after != "busy"] == [
         "loading",
         "ready",
@@ -112,43 +110,35 @@ async def test_a_caller_that_leaves_stops_the_engine_and_frees_the_slot(streamed
     """WK-11 RT-07 The worker stops at its next step; the next request is answered."""
     script = Script(rules=[When("long", [Say("word ", delay=0.01, times=100_000)])])
     async with serving(scripted(script)) as (_, model, events):
-        await events.count(WorkerReady, 1)
+        await events.wait_for(WorkerReady)
         request = GenerateText("long", max_tokens=30_000)
         if streamed:
             async with model.stream(request, timeout=PATIENT) as chunks:
                 await anext(chunks)
         else:
             asking = asyncio.create_task(model.ask(request, timeout=PATIENT))
-            await events.until(
-                lambda: "busy" in [getattr(event, "after", "") for event in events.seen]
-            )
+            await busy(events)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-        await events.count(GenerationCancelled, 1)
+        await events.wait_for(GenerationCancelled)
         assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
         assert events.of(ActorFailed) == []
 
 
-async def test_a_request_that_waits_is_withdrawn_when_its_caller_leaves(tmp_path: Path) -> None:
+async def test_a_request_that_waits_is_withdrawn_when_its_caller_leaves(gate: Gate) -> None:
     """RT-06 It never reaches the worker."""
-    fifo = tmp_path / "gate"
-    os.mkfifo(fifo)
-    script = Script(
-        rules=[When("first", [Say("x"), WaitFor(str(fifo))]), When("secret", [Log("it ran")])]
-    )
+    script = Script(rules=[When("first", [Say("x"), gate.wait]), When("secret", [Log("it ran")])])
     async with serving(scripted(script), max_in_worker=1) as (system, model, _events):
         first = model.stream(GenerateText("first"), timeout=PATIENT)
         await anext(first)
         second = asyncio.create_task(model.ask(GenerateText("secret"), timeout=PATIENT))
-        await asyncio.sleep(0)
-        await model.ask(Ping())  # when it is answered, the request has been taken in
-        assert system.tree()[0].children[0].shows["waiting"] == 1
+        await taken_in(system, running=1, waiting=1)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second
         assert system.tree()[0].children[0].shows["waiting"] == 0
-        await open_gate(fifo)
+        gate.open()
         assert [chunk.finish_reason async for chunk in first][-1] == "stop"
 
 
@@ -156,53 +146,48 @@ async def test_a_deadline_that_passes_mid_generation_frees_the_slot() -> None:
     """WK-12 The error tells the time that was allowed."""
     script = Script(rules=[When("long", [Say("word ", delay=0.02, times=100_000)])])
     async with serving(scripted(script)) as (_, model, events):
-        await events.count(WorkerReady, 1)
+        await events.wait_for(WorkerReady)
         with pytest.raises(InferenceTimeout) as caught:
             await model.ask(GenerateText("long", max_tokens=30_000), timeout=0.5)
         assert caught.value.details["timeout_seconds"] == pytest.approx(0.5, abs=0.1)
         assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
 
 
-async def test_a_full_queue_refuses_at_once_and_keeps_what_it_has(tmp_path: Path) -> None:
+async def test_a_full_queue_refuses_at_once_and_keeps_what_it_has(gate: Gate) -> None:
     """AD-01 Those that wait are answered when their turn comes."""
-    fifo = tmp_path / "gate"
-    os.mkfifo(fifo)
-    script = Script(rules=[When("first", [WaitFor(str(fifo)), Say("done")])])
+    script = Script(rules=[When("first", [gate.wait, Say("done")])])
     async with serving(scripted(script), queue_limit=2, max_in_worker=1) as (_, model, events):
-        await events.count(WorkerReady, 1)
+        await events.wait_for(WorkerReady)
         asking = [asyncio.create_task(model.ask(GenerateText("first"), timeout=PATIENT))]
-        await events.until(lambda: "busy" in [getattr(e, "after", "") for e in events.seen])
+        await busy(events)
         asking += [asyncio.create_task(model.ask(HELLO, timeout=PATIENT)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(ModelOverloaded, match="2 requests wait"):
             await model.ask(HELLO, timeout=PATIENT)
-        await open_gate(fifo)
+        gate.open()
         replies = await asyncio.gather(*asking)
     assert [reply.text.strip() for reply in replies] == ["done", "hello there", "hello there"]
 
 
-async def test_a_stop_finishes_what_is_in_work_and_refuses_what_waits(tmp_path: Path) -> None:
+async def test_a_stop_finishes_what_is_in_work_and_refuses_what_waits(gate: Gate) -> None:
     """RT-14 RT-11 The worker ends when it has answered."""
-    fifo = tmp_path / "gate"
-    os.mkfifo(fifo)
-    script = Script(rules=[When("first", [WaitFor(str(fifo)), Say("done")])])
+    script = Script(rules=[When("first", [gate.wait, Say("done")])])
     async with System() as system:
-        events = Events(system)
+        events = EventRecorder(system)
         worker = scripted(script)
         model = await system.spawn(lambda: ModelActor(worker, max_in_worker=1), "model")
-        await events.count(WorkerReady, 1)
+        await events.wait_for(WorkerReady)
         first = asyncio.create_task(model.ask(GenerateText("first"), timeout=PATIENT))
-        await events.until(lambda: "busy" in [getattr(e, "after", "") for e in events.seen])
+        await busy(events)
         second = asyncio.create_task(model.ask(HELLO, timeout=PATIENT))
         await asyncio.sleep(0)
         stopping = asyncio.create_task(system.stop(model))
         with pytest.raises(ActorStopped):
             await second
-        await open_gate(fifo)
+        gate.open()
         assert (await first).text.strip() == "done"
         await stopping
         (ended,) = events.of(WorkerEnded)
-        assert isinstance(ended, WorkerEnded)
         assert ended.asked
         with pytest.raises(ActorStopped):
             await model.ask(HELLO)

@@ -34,3 +34,14 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 def launch(host: WorkerHost) -> Launcher:
     """Give what starts workers on ``host``."""
     return Launcher(host)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Have torch compute with one thread: on a busy machine more are far slower for tiny models."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
 from failsoft.gpu.chat import encode_prompt
-from failsoft.gpu.sampling import Sampler
 from failsoft.gpu.text import TextEngine
-from failsoft.gpu.token_steps import token_steps
 from failsoft.messages.errors import ContextLengthExceeded, InvalidInput
 from failsoft.messages.reply import TextChunk, TextReply
 from failsoft.messages.request import ChatMessage, GenerateText
@@ -34,13 +32,14 @@ def engine(smollm2: Path) -> Iterator[TextEngine]:
 
 def answer(engine: TextEngine, request: GenerateText) -> tuple[list[TextChunk | None], TextReply]:
     """Give every step of the answer, and the reply."""
-    steps = engine.generate(request)
+    assert engine.begin(1, request)
     seen = []
     while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as end:
-            return seen, end.value
+        (step,) = engine.step()
+        assert step.error is None
+        seen.append(step.chunk)
+        if step.is_last:
+            return seen, step.reply
 
 
 def count_forwards(engine: TextEngine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -98,18 +97,55 @@ def test_greedy_is_what_transformers_generates(engine: TextEngine) -> None:
     assert answer(engine, FOX)[1].text == expected
 
 
-def test_a_prompt_read_in_parts_gives_the_same_tokens(engine: TextEngine) -> None:
+def test_a_prompt_read_in_parts_gives_the_same_text(
+    engine: TextEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A long prompt is read in several steps, and the parts see each other."""
-    model = engine._model
-    prompt = encode_prompt(engine._tokenizer, "one two three four five six seven eight nine")
+    request = GenerateText("one two three four five six seven eight nine", max_tokens=4)
+    request = msgspec.structs.replace(request, temperature=0)
+    _, whole = answer(engine, request)
+    monkeypatch.setattr(engine._batch, "_prompt_chunk", 4)
+    passes = count_forwards(engine, monkeypatch)
+    assert engine.begin(1, request)
+    steps = [engine.step() for _ in range(6)]
+    assert steps[:2] == [[], []]
+    assert passes == [4, 4, 1, 1, 1, 1]
+    assert steps[-1][0].reply == whole
 
-    def tokens(prompt_chunk: int, steps: int) -> list[int | None]:
-        sampler = Sampler(temperature=0, top_p=1, seed=0, device=model.device)
-        made = token_steps(model, prompt, sampler, prompt_chunk=prompt_chunk)
-        return list(itertools.islice(made, steps))
 
-    assert len(prompt) == 9
-    assert tokens(4, 6) == [None, None, *tokens(9, 4)]
+def test_greedy_texts_are_the_same_alone_and_in_a_batch(engine: TextEngine) -> None:
+    """WK-13 For prompts of different lengths, of a real model in float32."""
+    prompts = ["Once", "The quick brown fox jumps over", "one two three " * 9, "Water is"]
+    requests = [GenerateText(prompt, max_tokens=10, temperature=0) for prompt in prompts]
+    alone = [answer(engine, request)[1] for request in requests]
+    for id, request in enumerate(requests):
+        assert engine.begin(id, request)
+    replies: dict[int, TextReply] = {}
+    while len(replies) < len(requests):
+        replies |= {step.id: step.reply for step in engine.step() if step.is_last}
+    assert [replies[id] for id in range(len(requests))] == alone
+
+
+def test_a_text_that_must_wait_is_offered_again(smollm2: Path) -> None:
+    """Its prompt is encoded once; what is too much for the batch goes alone."""
+    engine = TextEngine(str(smollm2), device="cpu", max_batch_tokens=20)
+    engine.load(lambda done, total: None)
+    long = GenerateText("one two three four", max_tokens=17, temperature=0)
+    assert engine.begin(1, FOX)
+    assert not engine.begin(2, long)
+    assert not engine.begin(2, long)
+    engine.drop(1)
+    assert engine.begin(2, long)
+    engine.unload()
+
+
+def test_penalties_reach_the_choice_of_tokens(engine: TextEngine) -> None:
+    """Greedy as it is, a text that would repeat "00" says other things."""
+    plain = GenerateText("la la la la", max_tokens=6, temperature=0)
+    penal = msgspec.structs.replace(plain, presence_penalty=2.0, frequency_penalty=2.0)
+    repeating = answer(engine, plain)[1].text
+    assert repeating.count("0") > 2
+    assert answer(engine, penal)[1].text.count("0") < repeating.count("0")
 
 
 def test_a_seed_makes_sampling_repeatable(engine: TextEngine) -> None:
@@ -166,7 +202,7 @@ def test_too_long_a_prompt_never_reaches_the_model(
     passes = count_forwards(engine, monkeypatch)
     monkeypatch.setattr(engine, "_context_length", 4)
     with pytest.raises(ContextLengthExceeded) as caught:
-        next(engine.generate(GenerateText("one two three four")))
+        engine.begin(1, GenerateText("one two three four"))
     assert (caught.value.details["input_length"], caught.value.details["max_length"]) == (4, 3)
     assert passes == []
 
@@ -181,17 +217,19 @@ def test_max_tokens_is_cut_to_what_fits_in_the_context(
     assert reply.finish_reason == "length"
 
 
-def test_closing_the_generator_stops_the_model(
+def test_a_text_that_is_dropped_stops_the_model(
     engine: TextEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """WK-11 Each step is one forward pass, and none follows the close."""
+    """WK-11 Each step is one forward pass; the next text has the model to itself."""
     passes = count_forwards(engine, monkeypatch)
-    steps = engine.generate(FOX)
-    next(steps)
-    next(steps)
-    steps.close()
+    engine.begin(1, FOX)
+    engine.step()
+    engine.step()
+    engine.drop(1)
     assert len(passes) == 2
     assert passes[1] == 1
+    assert engine._batch is not None
+    assert engine._batch.rows == []
     assert not torch.is_inference_mode_enabled()
 
 
@@ -220,12 +258,19 @@ def test_a_chat_without_a_template_is_invalid_input(
     """The error says that the model has no chat template."""
     monkeypatch.setattr(engine._tokenizer, "chat_template", None)
     with pytest.raises(InvalidInput, match="no chat template"):
-        next(engine.generate(EMOJI))
+        engine.begin(1, EMOJI)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("max_tokens", 0), ("temperature", -1.0), ("top_p", 0.0), ("stop", ("",))],
+    [
+        ("max_tokens", 0),
+        ("temperature", -1.0),
+        ("top_p", 0.0),
+        ("stop", ("",)),
+        ("frequency_penalty", 2.1),
+        ("presence_penalty", -3.0),
+    ],
 )
 def test_parameters_out_of_range_are_invalid_input(
     engine: TextEngine, field: str, value: object
@@ -233,5 +278,5 @@ def test_parameters_out_of_range_are_invalid_input(
     """The error names the field."""
     options: dict[str, Any] = {field: value}
     with pytest.raises(InvalidInput) as caught:
-        next(engine.generate(GenerateText("Hello", **options)))
+        engine.begin(1, GenerateText("Hello", **options))
     assert set(caught.value.details["field_errors"]) == {field}

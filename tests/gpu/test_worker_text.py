@@ -79,12 +79,55 @@ async def test_a_deadline_stops_a_real_answer(worker: Launched) -> None:
 
 
 async def test_torchs_own_out_of_memory_error_is_known(worker: Launched) -> None:
-    """WK-08 The injected fault is torch's exception, and goes the way of a real one."""
+    """WK-08 The injected fault is torch's exception, and goes the way of a real one, twice."""
     worker.process.send(Inject("oom", after_steps=1))
+    worker.process.send(Inject("oom"))
     failed = await worker.failure_of(worker.run(EMOJI))
     assert (failed.error.kind, failed.sticky) == ("out_of_memory", False)
     assert failed.error.details["memory_used_mb"] > 100
     assert (await worker.reply_of(worker.run(EMOJI, stream=False))).text
+
+
+async def test_once_out_of_memory_is_answered_with_less(worker: Launched) -> None:
+    """WK-08 Half the tokens, and a warning; streamed and whole alike."""
+    alone = await worker.reply_of(worker.run(EMOJI, stream=False))
+    worker.process.send(Inject("oom", after_steps=1))
+    whole = await worker.reply_of(worker.run(EMOJI, stream=False))
+    assert whole.usage.completion_tokens == EMOJI.max_tokens // 2
+    assert alone.text.startswith(whole.text)
+    assert whole.warning is not None
+    worker.process.send(Inject("oom", after_steps=1))
+    streamed = worker.run(EMOJI)
+    await worker.end_of(streamed)
+    assert worker.text_of(streamed) == whole.text
+    assert worker.chunks_of(streamed)[-1].warning == whole.warning
+    assert [chunk.warning for chunk in worker.chunks_of(streamed)[:-1] if chunk.warning] == []
+
+
+async def test_a_batch_of_eight_that_runs_out_of_memory_is_answered(worker: Launched) -> None:
+    """WK-08 All eight in full: fewer at once, and then the others."""
+    prompts = ["Once", "The sky is", "A cat and a dog", "One two three", "I", "Water", "Go", "So"]
+    requests = [GenerateText(prompt, max_tokens=4, temperature=0) for prompt in prompts]
+    alone = [await worker.reply_of(worker.run(request, stream=False)) for request in requests]
+    worker.process.send(Inject("oom", after_steps=2))
+    ids = [worker.run(request, stream=False) for request in requests]
+    assert [await worker.reply_of(id) for id in ids] == alone
+    await worker.line("a step failed")
+
+
+async def test_one_of_a_batch_leaves_and_the_others_go_on_unchanged(worker: Launched) -> None:
+    """WK-11 WK-12 WK-13 Another's deadline passes, a third has its own stop string and seed."""
+    stopped = GenerateText("One, two, three,", max_tokens=12, temperature=0, stop=("five",))
+    seeded = GenerateText("Once", max_tokens=12, seed=3)
+    alone = [await worker.reply_of(worker.run(r, stream=False)) for r in (EMOJI, stopped, seeded)]
+    leaver = worker.run(LONG)
+    late = worker.run(LONG, deadline=time.monotonic() + 1.0)
+    beside = [worker.run(r, stream=False) for r in (EMOJI, stopped, seeded)]
+    await worker.first_chunk_of(leaver)
+    worker.process.send(Cancel(leaver))
+    assert [await worker.reply_of(id) for id in beside] == alone
+    assert (await worker.failure_of(leaver)).error.kind == "cancelled"
+    assert (await worker.failure_of(late)).error.kind == "inference_timeout"
 
 
 async def test_a_missing_model_is_a_failed_load(launch: Launcher, tmp_path: Path) -> None:

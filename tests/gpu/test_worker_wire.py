@@ -9,6 +9,7 @@ import pytest
 from failsoft.gpu import WorkerHost, worker_process
 from failsoft.gpu.script import Garble, Print, Say, Script, Stall, When
 from failsoft.gpu.scripted import scripted
+from failsoft.messages.frames import WIRE_VERSION
 
 from .launched import Launcher
 
@@ -60,7 +61,7 @@ async def test_another_version_of_the_wire_is_refused(
     """A worker that speaks otherwise is killed, and the reason says so."""
     monkeypatch.setattr(worker_process, "WIRE_VERSION", 99)
     worker = await launch(scripted())
-    assert "version 1 of the wire, not 99" in (await worker.ended()).reason
+    assert f"version {WIRE_VERSION} of the wire, not 99" in (await worker.ended()).reason
 
 
 async def test_the_host_serves_on(host: WorkerHost, launch: Launcher) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from failsoft.messages import ChatMessage, GenerateText, TextChunk, TextReply, Usage
 from failsoft.messages.errors import WorkerLost
 from failsoft.messages.frames import (
+    Began,
     Cancel,
     Chunk,
     Done,
@@ -40,6 +41,7 @@ REPORTS: list[Frame] = [
     Loading(5, 10),
     Ready({"device": "cpu"}),
     Heartbeat(1.5, 7, (1, 2), 1000),
+    Began(1),
     Chunk(1, raw(TextChunk("hé"))),
     Done(1, raw(TextReply("hé", "stop", Usage(1, 2)))),
     Failed(2, WorkerLost("gone").info, sticky=True),

@@ -111,6 +111,10 @@ class AdaptiveLimit:
         self._gap = self._windows_left = 1
         self._skip = limit.initial  # the first ones find an empty server
         self._full_latency = 0.0
+        self._sum: float
+        self._squares: float
+        self._count: int
+        self._most_in_flight: int
         self._clear_window()
 
     def sample(self, latency: float, in_flight: int) -> None:

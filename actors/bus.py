@@ -6,6 +6,7 @@ never delays or fails the one who publishes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ class EventBus:
     def _pass_on(self, subscription: Subscription, event: Event) -> None:
         try:
             subscription.listener(event)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:  # some future's: it awaits nothing
             self._remove(subscription)
             reason = describe(error)
             expected = isinstance(error, ActorError)  # a listener that is full or has stopped

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from failsoft.testing.recorder import EventRecorder as EventRecorder
     from failsoft.testing.running import running_system as running_system
     from failsoft.testing.virtual_time import VirtualTimeLoop as VirtualTimeLoop
+    from failsoft.testing.virtual_time_uvloop import VirtualTimeUvloop as VirtualTimeUvloop
 
 _HOMES = {
     "BreakDevice": "gpu.script",
@@ -63,6 +64,7 @@ _HOMES = {
     "Script": "gpu.script",
     "Stall": "gpu.script",
     "VirtualTimeLoop": "testing.virtual_time",
+    "VirtualTimeUvloop": "testing.virtual_time_uvloop",
     "WaitFor": "gpu.script",
     "When": "gpu.script",
     "WouldHang": "testing.errors",
@@ -71,6 +73,7 @@ _HOMES = {
     "scripted": "gpu.scripted",
 }
 
+# Without VirtualTimeUvloop, for uvloop may not be there.
 __all__ = [
     "BreakDevice",
     "Die",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from failsoft.testing.virtual_time import VirtualTimeLoop
+from failsoft.testing.virtual_clock import VirtualClock
 
 
 class Guard:
@@ -51,7 +51,7 @@ class Guard:
             raise self._error.with_traceback(ended.__traceback__ if ended else None)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, is_virtual: bool) -> None:
-        if isinstance(loop, VirtualTimeLoop):
+        if isinstance(loop, VirtualClock):
             loop.when_stuck = self.interrupt
         elif is_virtual:
             raise RuntimeError(

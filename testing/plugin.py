@@ -24,8 +24,8 @@ _HAS_FAILED = pytest.StashKey[bool]()
 _BACKEND = "anyio_backend"
 
 _MARKERS = (
-    "virtual_time(*, max_jumps, patience): run the async test with anyio's plugin on a loop whose "
-    "clock jumps; see docs/testing.md of failsoft.",
+    "virtual_time(*, loop, max_jumps, patience): run the async test with anyio's plugin on a loop "
+    "whose clock jumps, loop='uvloop' for uvloop; see docs/testing.md of failsoft.",
     "real_time: run the test in real time, where the option failsoft_time says virtual.",
     "no_leak_check: let the test leave tasks, descriptors and processes of its system behind.",
 )
@@ -44,6 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "Run tests that anyio's plugin runs in `virtual` or in `real` time.",
         default="real",
     )
+    parser.addini(
+        "failsoft_loops",
+        "The loops for tests in virtual time, `asyncio` and `uvloop`: each test runs on each.",
+        type="args",
+        default=["asyncio"],
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,6 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getini("failsoft_time") not in ("real", "virtual"):
         raise pytest.UsageError(
             f"failsoft_time must be real or virtual; it is {config.getini('failsoft_time')!r}"
+        )
+    loops = config.getini("failsoft_loops")
+    if not loops or not set(loops) <= {"asyncio", "uvloop"}:
+        raise pytest.UsageError(
+            f"failsoft_loops must be asyncio, uvloop, or both; it is {' '.join(loops)!r}"
         )
 
 
@@ -75,10 +86,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     item = metafunc.definition
     if _BACKEND in metafunc.fixturenames and _is_virtual(item) and not _names_backend(item):
         marker = item.get_closest_marker("virtual_time")
-        options = marker.kwargs if marker is not None else {}
-        backend = ("asyncio", {"loop_factory": functools.partial(_virtual_time_loop, **options)})
+        options = dict(marker.kwargs) if marker is not None else {}
+        loop = options.pop("loop", None)
+        loops = item.config.getini("failsoft_loops") if loop is None else [loop]
         hidden = getattr(pytest, "HIDDEN_PARAM", "virtual")  # since pytest 8.4
-        item.add_marker(pytest.mark.parametrize(_BACKEND, [pytest.param(backend, id=hidden)]))
+        backends = [
+            pytest.param(
+                (
+                    "asyncio",
+                    {"loop_factory": functools.partial(_virtual_time_loop, loop, **options)},
+                ),
+                id=loop if len(loops) > 1 else hidden,
+            )
+            for loop in loops
+        ]
+        item.add_marker(pytest.mark.parametrize(_BACKEND, backends))
 
 
 def _is_virtual(item: pytest.Item) -> bool:
@@ -92,7 +114,14 @@ def _names_backend(item: pytest.Item) -> bool:
     return any(_BACKEND in mark.args[0] for mark in item.iter_markers("parametrize") if mark.args)
 
 
-def _virtual_time_loop(**options: Any) -> asyncio.AbstractEventLoop:
+def _virtual_time_loop(loop: str, **options: Any) -> asyncio.AbstractEventLoop:
+    if loop == "uvloop":
+        from failsoft.testing.virtual_time_uvloop import VirtualTimeUvloop
+
+        return VirtualTimeUvloop(**options)
+    if loop != "asyncio":
+        raise ValueError(f"virtual_time: loop must be 'asyncio' or 'uvloop'; it is {loop!r}")
+
     from failsoft.testing.virtual_time import VirtualTimeLoop
 
     return VirtualTimeLoop(**options)

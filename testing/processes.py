@@ -58,16 +58,29 @@ def left_after(processes: Iterable[Process], seconds: float) -> list[Process]:
 def open_descriptors() -> dict[int, str]:
     """Give what this process has open: by number, what it is; nothing where that isn't told."""
     found = {}
-    try:
-        numbers = os.listdir("/proc/self/fd")  # noqa: PTH208  (a Path would hold it open for longer)
-    except OSError:
-        return {}
-    for number in numbers:
+    for number in open_numbers():
         try:
-            found[int(number)] = str(Path(f"/proc/self/fd/{number}").readlink())
-        except OSError:  # the one that read the listing
+            found[number] = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115  (each test pays)
+        except OSError:  # closed meanwhile
             continue
     return found
+
+
+def open_numbers() -> set[int]:
+    """Give the numbers alone of what this process has open; nothing where that isn't told."""
+    try:
+        listed = os.listdir("/proc/self/fd")  # noqa: PTH208  (a Path would hold it open for longer)
+    except OSError:
+        return set()
+    return {number for number in map(int, listed) if _is_open(number)}
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:  # the one that read the listing
+        return False
+    return True
 
 
 def _children_of(pid: int) -> list[int]:

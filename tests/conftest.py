@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from failsoft.service.smollm2 import ensure_smollm2
+from failsoft.testing import no_leaks
 
 # How fast a machine is, or how busy, is nothing that a test may fail for.
 settings.register_profile(
@@ -44,26 +43,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip("no CUDA device")
 
 
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector all that was imported: most tests have it look for losses."""
+@pytest.fixture(scope="module", autouse=True)
+def _what_is_there_is_kept() -> None:
+    """Spare the garbage collector what stays: most tests have it look for losses."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture
 async def clean_loop() -> AsyncIterator[None]:
-    """Fail a test that leaves a task behind, or an error in the loop that nobody took."""
-    loop = asyncio.get_running_loop()
-    reported: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda _loop, context: reported.append(context))
-    yield
-    await asyncio.sleep(0)  # the callbacks of what has just ended
-    gc.collect()  # a lost future reports its error when it is collected
-    await asyncio.sleep(0)
-    loop.set_exception_handler(None)
-    assert reported == []
-    left = [task for task in asyncio.all_tasks() if "TestRunner" not in repr(task.get_coro())]
-    assert left == []
+    """Fail a test that leaves anything behind, or an error in the loop that nobody took."""
+    async with no_leaks():
+        yield
 
 
 @pytest.fixture

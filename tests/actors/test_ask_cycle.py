@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 import pytest
 
-from failsoft.actors import Actor, AskCycle, Ref, Reply, System, handles
-from failsoft.messages import InferenceTimeout, Message, Request
+from failsoft.actors import Actor, AskCycle, Ref, Reply, System, handles, streams
+from failsoft.messages import InferenceTimeout, Message, Request, Streamed
 
 from .sample_actors import quiet
 
@@ -229,6 +230,59 @@ async def test_a_wait_in_a_task_of_the_handlers_own_ends_at_the_deadline(system:
     with pytest.raises(InferenceTimeout):
         await system.ref("a").ask(Via(("b", "a")), timeout=3)
     assert system.clock.now() == 3
+
+
+async def test_a_cycle_of_interleaving_handlers_ends_at_the_deadline(system: System) -> None:
+    """RT-16 When they are as many as may be: each has a task of its own, so it isn't seen."""
+
+    class Narrow(Member):
+        max_interleaved = 1
+
+    for name in "ab":
+        await system.spawn(Narrow, name)
+    with pytest.raises(InferenceTimeout):
+        await system.ref("a").ask(Beside(("b", "a")), timeout=3)
+    assert system.clock.now() == 3
+    await all_is_well(system)
+
+
+class Relayed(Streamed[str], frozen=True):
+    """Read it from the actors of ``names`` in turn, each by the one before it."""
+
+    names: tuple[str, ...]
+
+
+async def test_a_cycle_of_streams_ends_at_the_deadline(system: System) -> None:
+    """RT-16 It isn't seen either: its reader gets one error, and nobody waits any more."""
+
+    class Relay(Member):
+        @streams(Relayed)
+        async def relay(self, message: Relayed) -> AsyncIterator[str]:
+            yield self.context.path
+            if message.names:
+                ref = self.context.system.ref(message.names[0])
+                async with ref.stream(Relayed(message.names[1:])) as rest:
+                    async for path in rest:
+                        yield path
+
+    for name in "ab":
+        await system.spawn(Relay, name)
+    async with system.ref("a").stream(Relayed(("b", "a")), timeout=3) as paths:
+        assert [await anext(paths), await anext(paths)] == ["a", "b"]
+        with pytest.raises(InferenceTimeout):
+            await anext(paths)
+    assert system.clock.now() == 3
+    await all_is_well(system)
+
+
+async def all_is_well(system: System) -> None:
+    """See that a and b answer, and have nothing left to do."""
+    assert await system.ref("a").ask(Via(("b",))) == "a b"
+    assert await system.ref("b").ask(Beside(("a",))) == "b a"
+    await quiet()
+    assert [(node.state, node.failed, node.work_depth) for node in system.tree()] == [
+        ("running", 0, 0)
+    ] * 2
 
 
 async def test_what_has_ended_is_no_wait(system: System) -> None:

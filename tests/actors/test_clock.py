@@ -7,10 +7,18 @@ from functools import partial
 from random import Random
 
 import pytest
+import uvloop
 
 from failsoft.actors import LoopClock, Timer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop")]
+
+
+async def test_virtual_time_is_on_either_loop(request: pytest.FixtureRequest) -> None:
+    """RT-22 Else all the others would prove it for one."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, uvloop.Loop) == ("uvloop" in request.node.name)
+    assert loop.time() == 0
 
 
 async def test_timers_come_in_order_of_time_and_then_of_setting() -> None:

@@ -49,19 +49,28 @@ PROGRAM = """
         else:
             print("quiet", flush=True)
 
-    asyncio.run(main())
+    if sys.argv[2] == "uvloop":
+        import uvloop
+        factory = uvloop.new_event_loop
+    else:
+        factory = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
 """
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_ends_a_program_without_a_word_too_many(times: int, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_program_without_a_word_too_many(
+    times: int, loop: str, tmp_path: Path
+) -> None:
     """RT-20 Once: the actor has its time, then it is killed. Twice: at once. No task is lost."""
     seconds = "0.2" if times == 1 else "60"
     errors = tmp_path / "errors"
     with (
         errors.open("w") as errors_file,
         subprocess.Popen(
-            [sys.executable, "-X", "dev", "-c", textwrap.dedent(PROGRAM), seconds],
+            [sys.executable, "-X", "dev", "-c", textwrap.dedent(PROGRAM), seconds, loop],
             stdout=subprocess.PIPE,
             stderr=errors_file,
             text=True,

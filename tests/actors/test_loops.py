@@ -1,7 +1,8 @@
-"""RT-22 The same on asyncio's own loop and on uvloop: in real time, by events, without a sleep.
+"""RT-22 Real time on asyncio's own loop and on uvloop: by events, without a sleep.
 
-The other tests run in virtual time, which is a loop of its own. What could differ between loops is
-here: tasks and their cancellation, timers, contexts, the order of callbacks, the end of it all.
+The other tests run on both in virtual time, whose loops have timers of their own and look whether
+they are idle. What could differ from that is here: tasks and their cancellation, timers, contexts,
+the order of callbacks, the end of it all.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from failsoft.actors import Actor, NameTaken, NoSuchActor, OtherSystem, Ref, System, handles
 from failsoft.messages import GenerationFailed
 from failsoft.supervisors import Backoff, Intensity, Supervisor, child
-from failsoft.testing import VirtualTimeLoop
+from failsoft.testing import VirtualTimeLoop, VirtualTimeUvloop
 
 from .sample_actors import Boom, Note, Notebook, Noted, quiet
 
@@ -115,12 +115,13 @@ class Fragile(Actor):
 class RegistryMachine(RuleBasedStateMachine):
     """RT-19 Whatever is registered, given up, stopped and restarted: it is as in a dict."""
 
+    loop: ClassVar[type[VirtualTimeLoop] | type[VirtualTimeUvloop]] = VirtualTimeLoop
     refs = Bundle[Ref]("refs")
     names = st.sampled_from("abcde")
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
+        self.runner = asyncio.Runner(loop_factory=self.loop)
         self.known: dict[str, Ref] = {}
         self.ended: set[Ref] = set()
         self.count = 0
@@ -205,4 +206,11 @@ class RegistryMachine(RuleBasedStateMachine):
         self.runner.close()
 
 
+class RegistryMachineOnUvloop(RegistryMachine):
+    loop = VirtualTimeUvloop
+
+
 TestRegistryMachine = pytest.mark.usefixtures("plain_logs")(RegistryMachine.TestCase)
+TestRegistryMachineOnUvloop = pytest.mark.usefixtures("plain_logs")(
+    RegistryMachineOnUvloop.TestCase
+)

@@ -417,7 +417,7 @@ async def test_children_of_an_actor_are_stopped_in_reverse_order(system: System)
 
 
 async def test_a_childs_failure_is_its_parents_and_takes_the_siblings_along(
-    clean_loop: None,
+    clean_loop: None, plain_logs: None
 ) -> None:
     """RT-09 As by OTP's links; the chain of causes says so."""
     ended: list[str] = []

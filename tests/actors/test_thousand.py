@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import settings
@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from failsoft.actors import SHUTDOWN, Actor, ActorStopped, Ref, System, handles
 from failsoft.messages import GenerationFailed, InferenceTimeout, Message, Request
 from failsoft.supervisors import Backoff, Intensity, Supervisor, child
-from failsoft.testing import VirtualTimeLoop
+from failsoft.testing import VirtualTimeLoop, VirtualTimeUvloop
 
 COUNT = 1000
 
@@ -56,12 +56,13 @@ class Worker(Actor):
 class ThousandActors(RuleBasedStateMachine):
     """RT-21 Each ask has one answer, each tell is handled once or is one dead letter."""
 
+    loop: ClassVar[type[VirtualTimeLoop] | type[VirtualTimeUvloop]] = VirtualTimeLoop
     shares = st.tuples(st.integers(0, COUNT - 1), st.integers(1, 50))
     seconds = st.sampled_from([0.0, 0.02, 3.0])
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
+        self.runner = asyncio.Runner(loop_factory=self.loop)
         self.handled: Counter[int] = Counter()
         self.buried: Counter[int] = Counter()
         self.told: set[int] = set()
@@ -165,7 +166,13 @@ class ThousandActors(RuleBasedStateMachine):
         self.runner.close()
 
 
+class ThousandActorsOnUvloop(ThousandActors):
+    loop = VirtualTimeUvloop
+
+
+# A few: an example has some thousand messages, and takes as long as a hundred of others.
+few = settings(max_examples=settings().max_examples // 12, stateful_step_count=25)
 TestThousandActors = pytest.mark.usefixtures("plain_logs")(ThousandActors.TestCase)
-TestThousandActors.settings = settings(
-    max_examples=settings().max_examples // 12, stateful_step_count=25
-)
+TestThousandActors.settings = few
+TestThousandActorsOnUvloop = pytest.mark.usefixtures("plain_logs")(ThousandActorsOnUvloop.TestCase)
+TestThousandActorsOnUvloop.settings = few

@@ -25,14 +25,24 @@ def project(pytester: pytest.Pytester) -> Path:
     return pytester.path
 
 
-@pytest.mark.parametrize("mode", ["prepend", "importlib"])
+@pytest.mark.parametrize(
+    ("mode", "more", "passed"),
+    [("prepend", "", 4), ("importlib", 'failsoft_loops = ["asyncio", "uvloop"]\n', 7)],
+)
 def test_the_tests_on_the_page_pass(
-    pytester: pytest.Pytester, project: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+    pytester: pytest.Pytester,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    more: str,
+    passed: int,
 ) -> None:
-    """In a process of their own, with the settings of the page."""
+    """In a process of their own, with the settings of the page; three of them on both loops."""
+    with (project / "pyproject.toml").open("a") as settings:
+        settings.write(more)
     monkeypatch.setenv("PYTHONPATH", str(project), prepend=os.pathsep)
     done = pytester.runpytest_subprocess(f"--import-mode={mode}", "-Werror")
-    done.assert_outcomes(passed=4)
+    done.assert_outcomes(passed=passed)
 
 
 def test_the_program_on_the_page_runs(project: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
+import uvloop
 
 from failsoft.actors import ModelActor, System
 from failsoft.gpu import WorkerHost
@@ -140,6 +143,31 @@ async def test_a_process_that_changes_its_name() -> None:
         process.stdin.flush()
         assert process.stdout.readline() == b"as cat\n"
     process.communicate()
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_what_uvloop_opens_for_each_run_is_no_leak(left: int) -> None:
+    """A test and its fixtures are a run each. What is left besides is found."""
+    with (
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        contextlib.ExitStack() as own,
+    ):
+        before = open_null()
+        check = runner.run(begin())
+        os.close(before)  # so that the loop's will have other numbers
+        for _ in range(left):
+            own.enter_context(socket.socket())
+        found = 0
+        try:
+            runner.run(check.check())
+        except LeakFound as leak:
+            found = len(leak.descriptors)
+        assert found == left
+
+
+async def begin() -> LeakCheck:
+    """Make a check in the running loop."""
+    return LeakCheck()
 
 
 async def test_an_error_that_nobody_took() -> None:

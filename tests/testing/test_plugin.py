@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Loaded before pytester's runs, which forget what they load: each would have classes of its own.
+import failsoft.actors
+import failsoft.testing.running  # noqa: F401
+
 pytest_plugins = "pytester"
 
 MODES = ("prepend", "importlib")
@@ -92,6 +96,92 @@ async def test_it():
     done.stdout.fnmatch_lines(["*WouldHang: the virtual clock jumped 9 times, to 9 s*"])
 
 
+@pytest.mark.parametrize("mark", ["virtual_time(loop='uvloop')", "real_time"])
+def test_a_test_on_uvloop(pytester: pytest.Pytester, mark: str) -> None:
+    """In virtual or in real time: with a system, its leak check, and the error for what hangs."""
+    source = f"""
+import socket, uvloop
+pytestmark = pytest.mark.{mark}
+left = []
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio", {{"use_uvloop": True}}
+
+async def test_passes(system, events):
+    assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
+    await system.spawn(Fragile, "fragile")
+    await asyncio.to_thread(int)
+
+async def test_leaks(system):
+    left.extend(socket.socketpair())
+
+async def test_fails(system):
+    (await system.spawn(Fragile, "fragile")).tell(Boom())
+    await asyncio.Event().wait()
+
+def test_end():
+    for it in left:
+        it.close()
+"""
+    done = run(pytester, source)
+    done.assert_outcomes(passed=3, failed=1, errors=1)
+    done.stdout.fnmatch_lines(["*LeakFound*", "*: socket:*", "*: socket:*", "*TreeFailed*"])
+
+
+def test_each_test_on_both_loops(pytester: pytest.Pytester) -> None:
+    """By a setting, in virtual time; unless the test is marked otherwise."""
+    source = """
+import uvloop
+
+def is_uvloop():
+    return isinstance(asyncio.get_running_loop(), uvloop.Loop)
+
+async def test_it(request, system):
+    await asyncio.sleep(3600)
+    assert asyncio.get_running_loop().time() == 3600
+    assert is_uvloop() == ("uvloop" in request.node.name)
+
+@pytest.mark.virtual_time(loop="uvloop")
+async def test_on_uvloop():
+    assert is_uvloop()
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_real():
+    assert not is_uvloop()
+"""
+    done = run(pytester, source, "-v", ini=AUTO + "    failsoft_loops = asyncio uvloop\n")
+    done.assert_outcomes(passed=4)
+    done.stdout.fnmatch_lines(
+        [
+            "*::test_it[[]asyncio[]] PASSED*",
+            "*::test_it[[]uvloop[]] PASSED*",
+            "*::test_on_uvloop P*",
+        ]
+    )
+
+
+def test_a_hang_on_uvloop(pytester: pytest.Pytester) -> None:
+    """It is told as on asyncio's loop, and options reach the loop."""
+    source = """
+@pytest.mark.virtual_time(loop="uvloop", max_jumps=9)
+async def test_jumps():
+    try:
+        while True:
+            await asyncio.sleep(1)
+    finally:
+        print("at", asyncio.get_running_loop().time())
+
+@pytest.mark.virtual_time(loop="libuv")
+async def test_unknown():
+    pass
+"""
+    done = run(pytester, source)
+    done.assert_outcomes(failed=2)
+    done.stdout.fnmatch_lines(["at 9.0", "*loop must be 'asyncio' or 'uvloop'; it is 'libuv'*"])
+
+
 def test_a_property_test_in_virtual_time(pytester: pytest.Pytester) -> None:
     """Each example has its own loop, from 0."""
     source = """
@@ -110,6 +200,8 @@ def test_a_setting_that_is_none(pytester: pytest.Pytester) -> None:
     """It is refused, and the message says what there is."""
     done = run(pytester, "", ini="[pytest]\nfailsoft_time = fast")
     done.stderr.fnmatch_lines(["*failsoft_time must be real or virtual; it is 'fast'*"])
+    done = run(pytester, "", ini="[pytest]\nfailsoft_loops = asyncio trio")
+    done.stderr.fnmatch_lines(["*failsoft_loops must be asyncio, uvloop, or both*'asyncio trio'*"])
 
 
 def test_a_test_that_would_hang(pytester: pytest.Pytester) -> None:

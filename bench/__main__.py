@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("runtime",)
+BENCHMARKS = ("runtime", "route", "simulate")
 
 
 def main(names: list[str]) -> int:

@@ -62,9 +62,9 @@ class Breaker(msgspec.Struct, frozen=True):
     slow_seconds: float = 60.0
     window: CountWindow | TimeWindow = TimeWindow()
     minimum_calls: int = 10
-    open_seconds: float = 60.0
+    open_seconds: float = 5.0
     growth: float = 2.0
-    longest_open: float = 600.0
+    longest_open: float = 60.0
     probes: int = 1
     probe_seconds: float = 30.0
 

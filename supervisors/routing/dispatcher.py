@@ -273,14 +273,19 @@ class Dispatcher(Tending):
         for target in self.targets.values():
             for attempt in tuple(target.attempts) if target.is_ready else ():
                 twin = attempt.route
-                if not twin.is_over and twin.fingerprint == route.fingerprint:
+                is_twin = twin is not route and twin.fingerprint == route.fingerprint
+                if is_twin and not twin.is_over:
                     self._refuse(twin, self._poisoned(twin), now)
 
     def _poisoned(self, route: Route, **details: Any) -> InferenceError:
         error = PoisonedRequest(
             "Requests like this one were in work when workers were lost; it is not tried again. "
             "Change the prompt.",
-            details={"tried_models": dict(route.tried), "fingerprint": route.fingerprint, **details},
+            details={
+                "tried_models": dict(route.tried),
+                "fingerprint": route.fingerprint,
+                **details,
+            },
         )
         error.__cause__ = route.last
         return route.error(error)

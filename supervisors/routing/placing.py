@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from failsoft.messages import ContextLengthExceeded, ModelOverloaded
+from failsoft.messages import ContextLengthExceeded
 from failsoft.messages.events import BreakerChanged, Event, RequestHedged, RequestShed
 from failsoft.supervisors.routing.admission import ADMITTED, Admitted, Refused
 from failsoft.supervisors.routing.candidate import Candidate
@@ -18,7 +18,7 @@ from failsoft.supervisors.routing.target import Target
 
 # Why a model is passed by, as ``tried_models`` says it.
 _NOT_SUITED, _NO_TIME, _OPEN, _NOT_READY = "not_suited", "no_time", "circuit_open", "not_ready"
-_SUSPECTED = "suspected"
+_SUSPECTED, _SHED = "suspected", "shed"
 
 
 class Placing:
@@ -30,6 +30,7 @@ class Placing:
             spec.id: Target(spec, policy, is_first=spec is candidates[0]) for spec in candidates
         }
         self._wait_up_to = policy.wait_up_to or 0.0
+        self._spills = policy.while_busy == "fallback"
         self._closing: tuple[str, str] | None = None
         self._held_back: dict[Route, None] = {}
         self._moves: list[Move] = []
@@ -41,12 +42,16 @@ class Placing:
         if self._is_refused(route, now):
             return
         left = route.deadline - now
+        busy: list[Target] = []
         hopeful: list[Target] = []
         is_held_back = False
         for target in self.targets.values():
             if target.id in route.round:
                 continue
             obstacle = self._obstacle(target, route, left, now)
+            if obstacle is None and self._spills and not target.line.has_room:
+                busy.append(target)
+                continue
             if obstacle is None or (obstacle is _NOT_READY and self._is_awaited(target, left, now)):
                 if self._enters(route, target, now):
                     return
@@ -57,6 +62,8 @@ class Placing:
                 is_held_back = True
             else:
                 route.tried.setdefault(target.id, obstacle)
+        if any(self._enters(route, target, now) for target in busy):
+            return
         if is_held_back:
             self._held_back[route] = None
             route.stage = Stage.QUEUED
@@ -109,16 +116,16 @@ class Placing:
         return any(self._enters(route, target, now) for target in sorted(hopeful, key=ready_in))
 
     def _shed(self, route: Route, target: Target, now: float) -> None:
+        """Have a request that lost its place in a full queue look for another model."""
         route.line = None
-        correlation_id = route.correlation_id
+        route.tried[target.id] = _SHED
         self._tell(
-            RequestShed, model=target.id, priority=route.priority, correlation_id=correlation_id
+            RequestShed,
+            model=target.id,
+            priority=route.priority,
+            correlation_id=route.correlation_id,
         )
-        error = ModelOverloaded(
-            "The queue is full, and others go before this request; try again later.",
-            details={"shed": True, "retry_after": round(target.retry_after(now), 3)},
-        )
-        self._refuse(route, route.error(error), now)
+        self._place(route, now)
 
     def _hints(self, route: Route, now: float) -> dict[str, Any]:
         """Give what a caller who is refused may want to know."""
@@ -128,6 +135,8 @@ class Placing:
             if target.spec.suits(route.request, route.is_stream)
         ]
         hints: dict[str, Any] = {}
+        if _SHED in route.tried.values():
+            hints["shed"] = True
         if any(not target.admits(now) for target in suited):
             hints["circuit_state"] = CircuitState.OPEN.value
         if suited:

@@ -27,6 +27,9 @@ class RoutePolicy(msgspec.Struct, frozen=True, kw_only=True):
     poison: when a request that takes workers down is refused.
     hedge: when a second model is asked because the first is slow; None: never.
     degradation: what a request is cut down to under load; None: it never is.
+    while_busy: what becomes of requests for a candidate that has as many as it gains by:
+        ``fallback``, to the next one that has room, and they queue only where none has;
+        ``wait``: they queue for it, while their deadline allows.
     while_restarting: what becomes of requests for a candidate that is being restarted:
         ``fallback``, to the next one that is ready, and they wait only where none is;
         ``wait`` for it, where it should be there before their deadline;
@@ -41,11 +44,14 @@ class RoutePolicy(msgspec.Struct, frozen=True, kw_only=True):
     poison: Poison = Poison()
     hedge: Hedge | None = None
     degradation: Degradation | None = Degradation()
+    while_busy: Literal["fallback", "wait"] = "fallback"
     while_restarting: Literal["fallback", "wait"] | float = "fallback"
 
     def __post_init__(self) -> None:
         if self.retries < 0:
             raise ValueError(f"retries must be at least 0; it is {self.retries}")
+        if self.while_busy not in ("fallback", "wait"):
+            raise ValueError(f"while_busy must be 'fallback' or 'wait'; it is {self.while_busy!r}")
         if self.wait_up_to is None:
             raise ValueError(
                 "while_restarting must be 'fallback', 'wait', or seconds of at least 0; it is "

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,8 @@ from failsoft.testing import EventRecorder, Gate
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop", "plain_logs")]
 
 PATIENT = 60.0
-DEADLY = GenerateText("a deadly prompt")
+PROMPT = "a deadly prompt"
+DEADLY = GenerateText(PROMPT)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -78,7 +80,7 @@ def deaths(events: EventRecorder) -> list[str]:
 KILLS = Script(rules=[When("deadly", [Say("one"), Die()])])
 
 
-async def ask(ref: Ref, prompt: str, **fields: object) -> TextReply:
+async def ask(ref: Ref, prompt: str, **fields: Any) -> TextReply:
     return await ref.ask(GenerateText(prompt, **fields), timeout=PATIENT)
 
 
@@ -92,7 +94,7 @@ async def test_a_prompt_that_kills_costs_two_workers_and_its_like_none() -> None
         assert refused.value.__cause__ is not None
         for fields in ({}, {"seed": 7}, {"tenant": "another", "priority": 3}):
             with pytest.raises(PoisonedRequest):
-                await ask(ref, DEADLY.prompt, **fields)
+                await ask(ref, PROMPT, **fields)
         assert (await ask(ref, "a lovely prompt")).text == "a lovely prompt"
         assert len(deaths(events)) == 2
         await events.wait_until(lambda: len(events.of(WorkerReady)) == 4)
@@ -139,7 +141,7 @@ async def test_ten_callers_with_the_same_prompt_cost_three_workers_at_most() -> 
     """WK-10 One to be suspected, and one for each model that works on it when that is known."""
     async with routed([KILLS, KILLS]) as (ref, events):
         answers = await asyncio.gather(
-            *(ask(ref, DEADLY.prompt, tenant=str(n), seed=n) for n in range(10)),
+            *(ask(ref, PROMPT, tenant=str(n), seed=n) for n in range(10)),
             *(ask(ref, f"neighbour {n}") for n in range(10)),
             return_exceptions=True,
         )
@@ -154,10 +156,10 @@ async def test_a_worker_that_dies_once_costs_nobody_the_answer(tmp_path: Path) -
     """WK-01 The request is tried once more, and its answer ends the suspicion."""
     once = Script(rules=[When("deadly", [Once(f"{tmp_path}/died", (Die(),)), Say("it lives")])])
     async with routed([once]) as (ref, events):
-        reply = await ask(ref, DEADLY.prompt)
+        reply = await ask(ref, PROMPT)
         assert (reply.text, reply.attempts) == ("it lives", 2)
         assert len(deaths(events)) == 1
-        assert (await ask(ref, DEADLY.prompt)).text == "it lives"
+        assert (await ask(ref, PROMPT)).text == "it lives"
         assert await ref.ask(ListQuarantine()) == ()
 
 

@@ -98,7 +98,12 @@ def fixed(limit: int, queue_limit: int = 256, **fields: float) -> Admission:
 
 
 async def asking(
-    ref: Ref, prompt: str, *, timeout: float | None = None, priority: int = 0, tenant: str = ""
+    ref: Ref,
+    prompt: str,
+    *,
+    timeout: float | None = None,  # noqa: ASYNC109  (the request's, not this wait's)
+    priority: int = 0,
+    tenant: str = "",
 ) -> asyncio.Task[TextReply]:
     """Ask in a task of its own; its request has arrived when this returns."""
     request = GenerateText(prompt, priority=priority, tenant=tenant)

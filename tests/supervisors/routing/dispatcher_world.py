@@ -131,6 +131,11 @@ class World:
     def _at(self, when: float, event: Callable[[], list[Move]]) -> None:
         heappush(self._timers, (when, next(self._numbers), event))
 
+    def _after(
+        self, seconds: float, event: Callable[[Any, float], list[Move]], subject: object
+    ) -> None:
+        self._at(self.now + seconds, lambda: event(subject, self.now))
+
     def _end(self, attempt: Attempt) -> None:
         assert self.live.pop(id(attempt), None) is attempt, "it had ended, or was never sent"
 
@@ -159,11 +164,9 @@ class World:
                         assert self.circuits[fields["model"]] == fields["before"]
                         self.circuits[fields["model"]] = fields["after"]
                 case Later(route, seconds):
-                    self._at(self.now + seconds, lambda r=route: self.dispatcher.due(r, self.now))
+                    self._after(seconds, self.dispatcher.due, route)
                 case HedgeLater(attempt, seconds):
-                    self._at(
-                        self.now + seconds, lambda a=attempt: self.dispatcher.hedge(a, self.now)
-                    )
+                    self._after(seconds, self.dispatcher.hedge, attempt)
                 case LookLater(target, seconds):
                     self._look_at(target, self.now + seconds)
         self.check()
@@ -216,12 +219,18 @@ class World:
             assert route.is_over == (id(route) in self.ends)
             assert mine == route.attempts, "each attempt is ended, called off, or under way"
             assert not (route.is_over and mine), "it is over, and a model works on it"
-            assert route.is_over or mine or route.line or route.stage.value == "pausing", (
+            assert route.is_over or mine or route.line or self._is_remembered(route), (
                 "nothing will ever become of it"
             )
             assert not (mine and route.line), "it is sent and waits"
             models = len(self.targets)
             assert route.sends <= models * (self.policy.retries + 2)
+
+    def _is_remembered(self, route: Route) -> bool:
+        """Tell whether it pauses, or is held back until another like it has ended."""
+        if route.stage.value == "pausing":
+            return True
+        return route in self.dispatcher._held_back and bool(self.live or any(self.looks.values()))
 
     def _check_target(self, target: Target) -> None:
         line = target.line

@@ -14,8 +14,15 @@ from failsoft.supervisors.routing.breaker import Breaker, CountWindow, TimeWindo
 from failsoft.supervisors.routing.circuit import Change, Circuit, CircuitState, CircuitStatistics
 
 CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
-NO_RATES = Breaker(failure_rate=None)
-BY_RATE = Breaker(consecutive_failures=None)
+
+
+def breaker(**fields: Any) -> Breaker:
+    """Give one that is open for a minute at first, and ten at most: figures easy to follow."""
+    return Breaker(**{"open_seconds": 60.0, "longest_open": 600.0, **fields})
+
+
+NO_RATES = breaker(failure_rate=None)
+BY_RATE = breaker(consecutive_failures=None)
 LAST_20 = CountWindow(20)
 
 
@@ -49,18 +56,18 @@ def play(circuit: Circuit, calls: str, now: float = 0.0) -> None:
         call(circuit, how, now)
 
 
-def opened(breaker: Breaker = NO_RATES, now: float = 0.0) -> Circuit:
+def opened(config: Breaker = NO_RATES, now: float = 0.0) -> Circuit:
     """Give a circuit that has just opened."""
-    circuit = Circuit(breaker)
+    circuit = Circuit(config)
     for _ in range(5):
         circuit.crashed(now)
     assert circuit.state(now) is OPEN
     return circuit
 
 
-def probing(breaker: Breaker, now: float = 60.0) -> tuple[Circuit, int]:
+def probing(config: Breaker, now: float = 60.0) -> tuple[Circuit, int]:
     """Give a half-open circuit with one probe under way since ``now``."""
-    circuit = opened(breaker)
+    circuit = opened(config)
     probe = circuit.admit(now)
     assert probe is not None
     return circuit, probe
@@ -142,13 +149,13 @@ def test_only_the_last_seconds_count() -> None:
 
 def test_rates_and_the_row_can_be_turned_off() -> None:
     """BR-02 With nothing on, results never open it."""
-    circuit = Circuit(Breaker(consecutive_failures=None, failure_rate=None))
+    circuit = Circuit(breaker(consecutive_failures=None, failure_rate=None))
     play(circuit, "fX!" * 100)
     assert circuit.statistics().state is CLOSED
     assert circuit.statistics().failure_rate == 1
 
 
-SLOW = Breaker(consecutive_failures=None, failure_rate=None, slow_rate=0.8)
+SLOW = breaker(consecutive_failures=None, failure_rate=None, slow_rate=0.8)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +212,7 @@ def test_an_open_one_whose_time_is_over_is_half_open_to_look_at() -> None:
 @pytest.mark.parametrize("probes", [1, 2, 5])
 def test_a_bounded_number_of_probes_goes_through(probes: int) -> None:
     """BR-05 The rest are refused; all well: closed, with clean counts."""
-    circuit = opened(Breaker(probes=probes))
+    circuit = opened(breaker(probes=probes))
     permits = [circuit.admit(60 + number) for number in range(probes)]
     assert permits == [2] * probes
     assert circuit.admit(70) is None
@@ -224,7 +231,7 @@ def test_a_bounded_number_of_probes_goes_through(probes: int) -> None:
 
 def test_a_probe_that_is_done_makes_room_for_the_next() -> None:
     """BR-05 So many at a time, and so many successes."""
-    circuit, first = probing(Breaker(probes=2))
+    circuit, first = probing(breaker(probes=2))
     second = circuit.admit(60)
     assert circuit.admit(60) is None
     circuit.succeeded(first, 1, 61)
@@ -256,7 +263,7 @@ def test_a_slow_probe_fails_where_slowness_counts(
     slow_rate: float | None, state: CircuitState
 ) -> None:
     """BR-05 A model that is as slow as before hasn't recovered."""
-    circuit, probe = probing(Breaker(slow_rate=slow_rate, probe_seconds=100))
+    circuit, probe = probing(breaker(slow_rate=slow_rate, probe_seconds=100))
     circuit.succeeded(probe, 60.1, 120.1)
     assert circuit.state(120.1) is state
 
@@ -321,7 +328,7 @@ def test_what_comes_after_a_probes_time_comes_too_late(how: str) -> None:
 @pytest.mark.parametrize(("ends_first", "given_up_at"), [(0, 100), (1, 90)])
 def test_each_probe_has_its_own_time(ends_first: int, given_up_at: float) -> None:
     """BR-06 The one that hangs is found, and no other is given up for it."""
-    circuit, first = probing(Breaker(probes=2))
+    circuit, first = probing(breaker(probes=2))
     second = circuit.admit(70)
     assert second is not None
     circuit.ignored((first, second)[ends_first], 75)
@@ -333,7 +340,7 @@ def test_each_probe_has_its_own_time(ends_first: int, given_up_at: float) -> Non
 
 def test_a_bare_generation_stands_for_the_oldest_probe() -> None:
     """BR-06 A permit that went through somebody's JSON is still one."""
-    circuit, _ = probing(Breaker(probes=2))
+    circuit, _ = probing(breaker(probes=2))
     circuit.admit(70)
     circuit.ignored(2, 75)
     assert circuit.state(99) is HALF_OPEN
@@ -366,7 +373,7 @@ def test_results_from_before_a_change_count_as_nothing(how: str) -> None:
 
 def test_a_probe_ends_once() -> None:
     """BR-07 What it says again gives back nobody else's place."""
-    circuit, first = probing(Breaker(probes=2))
+    circuit, first = probing(breaker(probes=2))
     circuit.admit(60)
     circuit.succeeded(first, 1, 61)
     circuit.succeeded(first, 1, 61)
@@ -377,7 +384,7 @@ def test_a_probe_ends_once() -> None:
 
 def test_what_is_ignored_counts_as_nothing() -> None:
     """BR-08 Neither in the row nor in the rates."""
-    circuit = Circuit(Breaker())
+    circuit = Circuit(breaker())
     play(circuit, "ffff" + "i" * 100)
     assert circuit.statistics().calls == 4
     assert circuit.statistics().consecutive_failures == 4
@@ -394,7 +401,7 @@ def test_an_ignored_probe_gives_its_place_to_another() -> None:
 
 def test_forced_open_lets_nobody_through() -> None:
     """BR-09 For as long as the operator says; the hint to a caller stays finite."""
-    circuit = Circuit(Breaker())
+    circuit = Circuit(breaker())
     permit = circuit.admit(0)
     assert permit is not None
     circuit.force("open", 1)
@@ -438,7 +445,7 @@ def test_forcing_ends_the_probes() -> None:
 @pytest.mark.parametrize("state", ["open", "closed", None])
 def test_forcing_what_is_so_already_changes_nothing(state: Any) -> None:
     """BR-09 Pressing the button twice: no counts are lost, no open circuit is closed."""
-    circuit = Circuit(Breaker())
+    circuit = Circuit(breaker())
     circuit.force(state, 0)
     generation = circuit.generation
     for _ in range(3):
@@ -469,7 +476,7 @@ def test_a_reset_forgets_all(forced: Any) -> None:
 
 def test_it_shows_what_it_is_at() -> None:
     """BR-09 For the tree and the log."""
-    circuit = Circuit(Breaker(probes=2))
+    circuit = Circuit(breaker(probes=2))
     play(circuit, "wf")
     window = "<LastSeconds 60 s: 2 calls, 1 failed, 0 slow>"
     assert repr(circuit) == f"<Circuit closed: 1 failures in a row, {window}>"
@@ -486,7 +493,7 @@ def test_it_shows_what_it_is_at() -> None:
 @given(st.floats(0, 1e9), st.floats(0.001, 1e6), st.floats(0, 1))
 def test_who_waits_as_told_is_let_through(now: float, seconds: float, share: float) -> None:
     """BR-04 Not one rounding too early, and not later than the open time."""
-    circuit = opened(Breaker(open_seconds=seconds, longest_open=1e6), now)
+    circuit = opened(breaker(open_seconds=seconds, longest_open=1e6), now)
     at = min(now + seconds * share, now + seconds)
     wait = circuit.retry_after(at)
     assert circuit.admits(at + wait)

@@ -59,10 +59,10 @@ def test_the_page_names_each_request_policy_event_and_state() -> None:
 def test_the_page_gives_the_defaults() -> None:
     """Those figures that the prose names."""
     breaker, budget, admission, poison = Breaker(), Budget(), Admission(), Poison()
-    assert (breaker.consecutive_failures, breaker.open_seconds, breaker.probes) == (5, 60, 1)
-    assert (breaker.failure_rate, breaker.minimum_calls, breaker.longest_open) == (0.5, 10, 600)
+    assert (breaker.consecutive_failures, breaker.open_seconds, breaker.probes) == (5, 5, 1)
+    assert (breaker.failure_rate, breaker.minimum_calls, breaker.longest_open) == (0.5, 10, 60)
     assert (budget.ratio, budget.most, budget.per_second) == (0.1, 10, 0.1)
-    assert (admission.queue_limit, admission.ageing) == (256, 10)
+    assert (admission.queue_limit, admission.ageing, admission.margin) == (256, 10, 2)
     limit = admission.limit
     assert (limit.initial, limit.least, limit.most, limit.tolerance) == (8, 1, 256, 1.5)
     assert (poison.workers_lost, poison.seconds, poison.most) == (2, 600, 1000)

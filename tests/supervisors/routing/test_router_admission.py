@@ -7,15 +7,24 @@ from random import Random
 
 import pytest
 
-from failsoft.actors import System
-from failsoft.messages import GenerateText, InferenceTimeout, ModelOverloaded
+from failsoft.actors import System, handles
+from failsoft.messages import (
+    GenerateText,
+    GenerationFailed,
+    InferenceTimeout,
+    ModelOverloaded,
+    TextReply,
+    Usage,
+)
 from failsoft.messages.events import Event, RequestFinished, RequestShed
-from failsoft.supervisors import Admission, Limit, candidate
+from failsoft.supervisors import Admission, Backoff, Limit, candidate
 
 from .crowd_actors import Log, Timed, asking, fixed, settled, timed
 from .router_actors import HELLO, info_of, node_of, of_kind, router_of, spawn_router
 
 pytestmark = pytest.mark.anyio
+
+BROKEN_FOR_GOOD = GenerationFailed("broken")
 
 
 async def test_at_the_queues_bound_the_next_is_refused_at_once_and_nobody_else_is(
@@ -179,6 +188,7 @@ async def test_one_whose_time_ran_out_in_line_is_not_sent(system: System) -> Non
         system,
         candidate("a", timed(log, 5), least_time=2.0, admission=fixed(1)),
         candidate("b", timed(other, 0.5), admission=fixed(1)),
+        while_busy="wait",
     )
     first = await asking(ref, "in work")
     late, in_line = await asking(ref, "late", timeout=4), await asking(ref, "in line", timeout=6)
@@ -221,13 +231,15 @@ async def test_a_caller_who_leaves_mid_work_frees_the_slot_at_once(
     log = Log()
     ref = await spawn_router(system, candidate("a", timed(log, 5)), admission=fixed(1))
     began = system.clock.now()
-    if is_stream:
-        chunks = ref.stream(GenerateText("leaves"))
-        await settled()
-        leaving = asyncio.ensure_future(anext(chunks))
-    else:
-        chunks = None
-        leaving = asyncio.ensure_future(ref.ask(GenerateText("leaves")))
+    chunks = ref.stream(GenerateText("leaves")) if is_stream else None
+
+    async def leave() -> None:
+        if chunks is not None:
+            await anext(chunks)
+        else:
+            await ref.ask(GenerateText("leaves"))
+
+    leaving = asyncio.create_task(leave())
     await settled()
     last = await asking(ref, "last")
     leaving.cancel()
@@ -273,3 +285,39 @@ async def test_ten_times_the_load_for_a_minute_leaves_most_of_the_goodput(
     assert most_timers <= 4
     assert (info.in_flight, info.waiting, router_of(ref).inspect()["in_hand"]) == (0, 0, 0)
     assert (node.work_depth, log.running) == (0, 0)
+
+
+class Serial(Timed):
+    """Work on one request at a time; the others wait in the mailbox."""
+
+    @handles(GenerateText, cancellable=True)
+    async def _ask(self, request: GenerateText) -> TextReply:
+        await self._work(self._log.begin(request))
+        return TextReply(str(request.prompt), "stop", Usage(1, 2))
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["alone", "two"])
+async def test_what_a_model_has_not_begun_when_it_fails_is_taken_back(
+    system: System, count: int
+) -> None:
+    """RT-11 FB-01 It doesn't wait in a dead model's mailbox: it goes to the next, or in line."""
+    log = Log()
+    script: list[float | Exception] = [BROKEN_FOR_GOOD, 1.0]
+
+    def seconds(_log: Log) -> float | Exception:
+        return script.pop(0) if len(script) > 1 else script[0]
+
+    models = [candidate("a", lambda: Serial(log, seconds)), candidate("b", timed(Log(), 1))]
+    ref = await spawn_router(
+        system, *models[:count], backoff=Backoff(base=9, jitter=False), degradation=None
+    )
+    tasks = [await asking(ref, "breaks")]
+    tasks += [asyncio.ensure_future(ref.ask(GenerateText(each), timeout=25)) for each in "xyz"]
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    replies = [each for each in answers if isinstance(each, TextReply)]
+    assert [reply.text for reply in replies[-3:]] == ["x", "y", "z"]
+    assert {reply.attempts for reply in replies[-3:]} == {1}
+    if count == 2:
+        assert {reply.model_used for reply in replies} == {"b"}
+        assert system.clock.now() == 1
+    assert router_of(ref).inspect()["in_hand"] == 0

@@ -49,8 +49,8 @@ pytestmark = pytest.mark.anyio
 
 # One send a request, so that what counts can be counted.
 ONCE: dict[str, object] = {"retries": 0, "degradation": None}
-TWO = Breaker(consecutive_failures=2, failure_rate=None, open_seconds=60)
-ONE = Breaker(consecutive_failures=1, failure_rate=None, open_seconds=60)
+TWO = Breaker(consecutive_failures=2, failure_rate=None, open_seconds=60, longest_open=600)
+ONE = Breaker(consecutive_failures=1, failure_rate=None, open_seconds=60, longest_open=600)
 
 
 def changes(events: list[Event]) -> list[tuple[str, str]]:

@@ -34,7 +34,9 @@ from .router_actors import (
 pytestmark = pytest.mark.anyio
 
 CANARY = GenerateText("canary", max_tokens=1)
-ONE = Breaker(consecutive_failures=1, failure_rate=None, open_seconds=60, probe_seconds=30)
+ONE = Breaker(
+    consecutive_failures=1, failure_rate=None, open_seconds=60, longest_open=600, probe_seconds=30
+)
 ONCE: dict[str, object] = {"retries": 0, "degradation": None, "breaker": ONE}
 
 
@@ -197,7 +199,9 @@ async def test_where_two_have_to_succeed_a_second_canary_follows_the_first(
     """BR-05 Nobody's request takes the second place, either."""
     seen: list[str] = []
     first = asyncio.Event()
-    breaker = Breaker(consecutive_failures=1, failure_rate=None, open_seconds=60, probes=2)
+    breaker = Breaker(
+        consecutive_failures=1, failure_rate=None, open_seconds=60, longest_open=600, probes=2
+    )
     a = candidate("a", scripted(BROKEN, first, "well", seen=seen), canary=CANARY)
     ref = await spawn_router(system, a, **{**ONCE, "breaker": breaker})
     with pytest.raises(GenerationFailed):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextvars import copy_context
 
 import pytest
@@ -37,8 +36,7 @@ def asked_by(
     def bind() -> asyncio.Task[object]:
         MARK.set(who)
         bind_correlation_id(who)
-        call: Callable[[], object] = stream if read else ask
-        return asyncio.ensure_future(call())  # type: ignore[arg-type]
+        return asyncio.create_task(stream() if read else ask())
 
     return copy_context().run(bind)
 
@@ -76,10 +74,10 @@ async def test_a_retry_and_a_fallback_have_it_too(
     for log in (first, second):
         check(log)
         assert set(log.deadlines) == {9.0}
-    told = [*of_kind(events, FellBack), *of_kind(events, RequestRetried)]
-    told_in_the_end = of_kind(events, RequestFinished)
-    assert {each.correlation_id for each in told} == {"ann"}
-    assert [each.correlation_id for each in told_in_the_end] == ["ann"]
+    told = [each.correlation_id for each in of_kind(events, FellBack)]
+    told += [each.correlation_id for each in of_kind(events, RequestRetried)]
+    assert set(told) == {"ann"}
+    assert [each.correlation_id for each in of_kind(events, RequestFinished)] == ["ann"]
 
 
 async def test_who_is_pulled_from_the_line_has_its_own(system: System) -> None:
@@ -177,7 +175,7 @@ async def test_a_canary_has_nobodys_context(system: System) -> None:
 async def test_in_a_crowd_nobody_sees_anothers(system: System) -> None:
     """RT-24 Two hundred callers, two models that fail now and then, lines, retries and hedges."""
     first, second = Log(), Log()
-    script = [1.0, BUSY, 2.0, BROKEN, 0.5, 9.0]
+    script: list[float | Exception] = [1.0, BUSY, 2.0, BROKEN, 0.5, 9.0]
     ref = await spawn_router(
         system,
         candidate("a", timed(first, *script * 20, 1.0), admission=fixed(4)),

@@ -206,7 +206,7 @@ async def test_a_second_that_has_no_room_is_no_hedge(
     ref = await spawn_router(
         system,
         candidate("a", timed(Log(), *[1.0] * 5, BROKEN, 5.0), admission=fixed(1, 0)),
-        candidate("b", second, admission=fixed(1, 0), breaker=Breaker(consecutive_failures=1)),
+        candidate("b", second, admission=fixed(1), breaker=Breaker(consecutive_failures=1)),
         hedge=HEDGE,
         retries=0,
         degradation=None,
@@ -229,6 +229,8 @@ async def test_a_second_that_has_no_room_is_no_hedge(
     assert not of_kind(events, RequestHedged)
     if busy is not None:
         assert (await busy).model_used == "b"
+        await settled()
+        assert len(b.prompts) == before
 
 
 async def test_hedges_do_not_make_more_hedges(system: System, events: list[Event]) -> None:

@@ -46,6 +46,7 @@ async def test_the_candidates_are_shown_in_order_with_all_that_is_known(system: 
         candidate("b", timed(Log(), 5), breaker=Breaker()),
         candidate("c", loading(100, script=["C"])),
         breaker=None,
+        while_busy="wait",
     )
     await settled()
     tasks = [await asking(ref, "in work"), await asking(ref, "in line")]

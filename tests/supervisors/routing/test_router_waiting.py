@@ -115,6 +115,7 @@ async def test_who_waits_for_one_that_stays_unready_moves_on(system: System) -> 
         system,
         candidate("a", lambda: Moody([held, "A"], []), admission=ONE_AT_A_TIME),
         candidate("b", scripted("B")),
+        while_busy="wait",
         while_restarting="wait",
     )
     in_hand = asyncio.create_task(ref.ask(HELLO))
@@ -142,6 +143,7 @@ async def test_who_waits_is_not_sent_to_a_model_that_is_failing(system: System) 
         system,
         candidate("a", lambda: Failing([], []), admission=ONE_AT_A_TIME),
         candidate("b", scripted("B")),
+        while_busy="wait",
     )
     asked = [asyncio.create_task(ref.ask(say(prompt))) for prompt in ("1", "2")]
     await asyncio.sleep(1)
@@ -330,3 +332,40 @@ async def test_at_its_deadline_a_waiting_request_is_answered_and_not_sent(system
     await asyncio.sleep(5)
     with pytest.raises(OutOfMemory):  # the script's first, so nobody asked before
         await ref.ask(GenerateText("hello", max_tokens=1))
+
+
+async def test_a_busy_model_is_passed_by_and_queued_for_only_where_all_are(system: System) -> None:
+    """FB-01 The third request finds no room anywhere, and waits for the first."""
+    held = asyncio.Event()
+    ref = await spawn_router(
+        system,
+        candidate("a", scripted(held, "A"), admission=ONE_AT_A_TIME),
+        candidate("b", scripted(held, "B"), admission=ONE_AT_A_TIME),
+    )
+    asked = [asyncio.create_task(ref.ask(say(prompt))) for prompt in "123"]
+    await asyncio.sleep(1)
+    shown = [await info_of(ref, id) for id in "ab"]
+    assert [(info.in_flight, info.waiting) for info in shown] == [(1, 1), (1, 0)]
+    held.set()
+    replies = [await task for task in asked]
+    assert [(reply.model_used, reply.was_fallback) for reply in replies] == [
+        ("a", False),
+        ("b", True),
+        ("a", False),
+    ]
+
+
+async def test_those_who_are_to_wait_for_a_busy_model_do(system: System) -> None:
+    """FB-01 As the route says; an idle understudy is for when the first is gone."""
+    held = asyncio.Event()
+    ref = await spawn_router(
+        system,
+        candidate("a", scripted(held, "A"), admission=ONE_AT_A_TIME),
+        candidate("b", scripted("B")),
+        while_busy="wait",
+    )
+    asked = [asyncio.create_task(ref.ask(say(prompt))) for prompt in "12"]
+    await asyncio.sleep(1)
+    assert (await info_of(ref, "a")).waiting == 1
+    held.set()
+    assert [(await task).model_used for task in asked] == ["a", "a"]

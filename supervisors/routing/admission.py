@@ -115,6 +115,7 @@ class Line(Generic[T]):
         "_queue",
         "_seconds",
         "_started",
+        "_waiting",
         "_work",
     )
 
@@ -122,6 +123,7 @@ class Line(Generic[T]):
         self._admission = admission
         self._limit = AdaptiveLimit(admission.limit)
         self._queue: FairQueue[T] = FairQueue(admission.ageing)
+        self._waiting = self._queue.places
         self._in_flight = 0
         self._paused = False
         self._seconds: float | None = None
@@ -131,14 +133,25 @@ class Line(Generic[T]):
 
     # -- requests
 
+    def takes(self, ticket: T, now: float) -> bool:
+        """Take a slot for the request, where there is one at once; tell whether there was."""
+        if (
+            self._in_flight >= self._limit.value
+            or self._paused
+            or self._waiting
+            or ticket.deadline <= now
+        ):
+            return False
+        self._in_flight += 1
+        self._started += 1
+        return True
+
     def enter(self, ticket: T, now: float) -> Entry[T]:
         """Take a slot for the request, or have it wait, or refuse it.
 
         Raises ValueError where it waits already.
         """
-        if self.has_room and ticket.deadline > now:
-            self._in_flight += 1
-            self._started += 1
+        if self.takes(ticket, now):
             return ADMITTED
         wait = self._wait(ticket.priority, ticket.tenant, now)
         if self._is_too_late(ticket.deadline, wait, now):
@@ -252,7 +265,7 @@ class Line(Generic[T]):
     @property
     def has_room(self) -> bool:
         """Tell whether one that came now would be admitted at once."""
-        return self._in_flight < self._limit.value and not self._paused and not len(self._queue)
+        return self._in_flight < self._limit.value and not self._paused and not self._waiting
 
     @property
     def in_flight(self) -> int:

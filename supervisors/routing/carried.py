@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import Context
 from typing import Any, Self
 
+import msgspec
 from msgspec.structs import replace
 
 from failsoft.actors import Reply
@@ -14,15 +15,12 @@ from failsoft.actors.request_context import deadline_var
 from failsoft.supervisors.routing.route import Route
 
 
-class Carried:
+class Carried(msgspec.Struct, eq=False):
     """Hold the answer that is owed, what the request has bound, and the timer that is set."""
 
-    __slots__ = ("context", "reply", "timer")
-
-    def __init__(self, reply: Reply[Any], context: Context) -> None:
-        self.reply = reply
-        self.context = context
-        self.timer: Timer | None = None
+    reply: Reply[Any]
+    context: Context
+    timer: Timer | None = None
 
     @classmethod
     def of_canary(cls, cell: Cell, route: Route) -> Self:

@@ -83,35 +83,36 @@ class FairQueue(Generic[T]):
     """Hold the tickets that wait, in the order that the module describes. Bounded by its owner.
 
     ageing: seconds of waiting that lift a ticket by one priority.
+    places: empty where none waits, which costs less to look at than ``len``.
     """
 
-    __slots__ = ("_ageing", "_held", "_places", "_ranks")
+    __slots__ = ("_ageing", "_held", "_ranks", "places")
 
     def __init__(self, ageing: float) -> None:
         self._ageing = ageing
-        self._places: dict[int, _Place[T]] = {}
+        self.places: dict[int, _Place[T]] = {}
         # Priority → tenant → its tickets; the tenant whose turn it is stands first.
         self._ranks: dict[int, OrderedDict[str, _Backlog[T]]] = {}
         self._held: dict[str, int] = {}  # how many tickets each tenant has in all
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.places)
 
     def __contains__(self, ticket: object) -> bool:
-        return id(ticket) in self._places
+        return id(ticket) in self.places
 
     def add(self, ticket: T, now: float) -> None:
         """Put a ticket in. Raises ValueError where it waits already."""
-        if id(ticket) in self._places:
+        if id(ticket) in self.places:
             raise ValueError(f"{ticket!r} waits already; a ticket has one place in the queue")
-        place = self._places[id(ticket)] = _Place(ticket, now)
+        place = self.places[id(ticket)] = _Place(ticket, now)
         turns = self._ranks.setdefault(place.priority, OrderedDict())
         turns.setdefault(place.tenant, {})[id(ticket)] = place
         self._held[place.tenant] = self._held.get(place.tenant, 0) + 1
 
     def pop(self) -> T | None:
         """Take the next ticket out; None where none waits."""
-        if not self._places:
+        if not self.places:
             return None
         turns = self._ranks[self._next_rank()]
         tenant, backlog = next(iter(turns.items()))
@@ -122,7 +123,7 @@ class FairQueue(Generic[T]):
 
     def remove(self, ticket: T) -> bool:
         """Take this ticket out; tell whether it was in."""
-        place = self._places.get(id(ticket))
+        place = self.places.get(id(ticket))
         if place is None:
             return False
         self._take(place)
@@ -147,7 +148,7 @@ class FairQueue(Generic[T]):
         for a higher priority than it has by now; or, of a tenant with more than a fair share of
         the places, for one with less whose priority isn't lower. So equals never push out equals.
         """
-        if not self._places:
+        if not self.places:
             return None
         lowest = min(self._ranks)
         biggest = max(self._ranks[lowest], key=self._held.__getitem__)
@@ -180,7 +181,7 @@ class FairQueue(Generic[T]):
 
     def _take(self, place: _Place[T]) -> None:
         key, tenant = id(place.ticket), place.tenant
-        del self._places[key]
+        del self.places[key]
         turns = self._ranks[place.priority]
         del turns[tenant][key]
         if not turns[tenant]:

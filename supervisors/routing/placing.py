@@ -49,7 +49,11 @@ class Placing:
             if target.id in route.round:
                 continue
             obstacle = self._obstacle(target, route, left, now)
-            if obstacle is None and self._spills and not target.line.has_room:
+            if obstacle is None and target.line.takes(route, now):
+                if self._send(route, target, now):
+                    return
+                continue
+            if obstacle is None and self._spills:
                 busy.append(target)
                 continue
             if obstacle is None or (obstacle is _NOT_READY and self._is_awaited(target, left, now)):
@@ -168,10 +172,10 @@ class Placing:
         if permit.__class__ is not int and target.breaker is not None:  # a probe's is its own kind
             self._heed_circuit(target, now)
             self._moves.append(LookLater(target, target.breaker.probe_seconds))
-        is_hedged = not (is_hedge or route.is_canary) and len(self.targets) > 1
-        if target.first_answers is not None and is_hedged:
+        times = target.first_answers
+        if times is not None and not (is_hedge or route.is_canary) and len(self.targets) > 1:
             assert self.policy.hedge is not None
-            delay = self.policy.hedge.delay(target.first_answers)
+            delay = self.policy.hedge.delay(times)
             if delay is not None:
                 self._moves.append(HedgeLater(attempt, delay))
         return True

@@ -233,7 +233,8 @@ class Router(Operated):
             self.context.crash(error)
 
     def _finished(self, route: Route, outcome: str, at: float) -> None:
-        route.carried.set_timer(None)
+        if route.carried.timer is not None:
+            route.carried.set_timer(None)
         if self._events.is_heard:
             self.context.publish(RequestFinished, **finished_event(route, outcome, at))
 

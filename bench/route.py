@@ -1,8 +1,7 @@
 """What the way through a router costs over a bare ask: ``python -m bench route``.
 
 The model is an actor that answers at once, so that all that is measured is the way: the router's
-mailbox, its breaker, queue, budget and level of degradation, and the answer's way back. Where
-tenacity and pybreaker are installed, what they cost around the same ask is measured too.
+mailbox, its breaker, queue, budget and level of degradation, and the answer's way back.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ from failsoft.messages import (
     error_from,
 )
 from failsoft.messages.events import (
+    DeviceMemoryReported,
     GenerationCancelled,
     ModelLoading,
     ModelStateChanged,
@@ -196,8 +197,10 @@ class ModelActor(Actor):
                 else:
                     self._finish(id, lambda job: job.reply.fail(error_from(error).as_answer()))
             case Heartbeat():
-                self._numbers.rss_bytes = report.rss_bytes
-                self._numbers.steps = report.steps
+                self._numbers.heed(report)
+                if total := report.device_total_bytes:
+                    used = report.device_used_bytes
+                    self.context.publish(DeviceMemoryReported, used_bytes=used, total_bytes=total)
             case Hello(_, pid, _):
                 self.context.publish(WorkerSpawned, pid=pid)
                 self._enter(ModelState.LOADING)
@@ -222,10 +225,9 @@ class ModelActor(Actor):
             publish(WorkerHung, pid=pid, reason=gone.reason)
         publish(WorkerEnded, pid=pid, reason=gone.reason, asked=gone.was_asked)
         if not gone.was_asked and not self._is_ending:
+            said = "The model's worker process was lost; try again."
             details = {"reason": gone.reason, "was_hung": gone.was_hung}
-            self._fail(
-                WorkerLost("The model's worker process was lost; try again.", details=details)
-            )
+            self._fail(WorkerLost(said, details=details))
 
     # -- what follows from it
 
@@ -282,10 +284,8 @@ class ModelActor(Actor):
             answer(job)
         elif job.cancelled_at is not None:
             seconds = self.context.clock.now() - job.cancelled_at
-            correlation_id = job.correlation_id
-            self.context.publish(
-                GenerationCancelled, seconds=seconds, correlation_id=correlation_id
-            )
+            told = {"seconds": seconds, "correlation_id": job.correlation_id}
+            self.context.publish(GenerationCancelled, **told)
         self._send_next()
 
     def _kill(self, reason: str) -> None:

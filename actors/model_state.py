@@ -6,6 +6,8 @@ import enum
 
 import msgspec
 
+from failsoft.messages.frames import Heartbeat
+
 
 class WorkerNumbers(msgspec.Struct):
     """Count what a worker has told: of its load, its tokens and steps, and its memory."""
@@ -15,6 +17,13 @@ class WorkerNumbers(msgspec.Struct):
     tokens: int = 0
     steps: int = 0
     rss_bytes: int = 0
+    device_bytes: int = 0
+
+    def heed(self, beat: Heartbeat) -> None:
+        """Take over what a heartbeat tells."""
+        self.steps = beat.steps
+        self.rss_bytes = beat.rss_bytes
+        self.device_bytes = beat.device_bytes
 
 
 class ModelState(enum.Enum):

@@ -121,11 +121,6 @@ class EmbeddingEngine:
         self._model = self._tokenizer = None
         _free_cache()
 
-    def device_bytes(self) -> int:
-        """Give the device memory that torch holds in this process."""
-        cuda: Any = torch.cuda  # untyped in part
-        return int(cuda.memory_reserved()) if cuda.is_initialized() else 0
-
     def _check_size(self, texts: int) -> None:
         most = (MAX_FRAME_BYTES - _OTHER_BYTES) // (_NUMBER_BYTES * self._dimensions)
         if texts > most:

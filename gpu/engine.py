@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Protocol
 class Loadable(Protocol):
     """Hold a model, in a worker process of its own.
 
-    An engine is made there from ``WorkerSpec.options``, and used by one thread. It may also have
-    ``device_bytes() -> int``, the device memory it holds now; that is called from another thread.
+    An engine is made there from ``WorkerSpec.options``, and used by one thread. One whose device
+    isn't torch's may also have ``device_memory()``, which gives its bytes held here, used by
+    whomever, and in all; that is called from another thread.
 
     requests: the types of request that it answers.
     """

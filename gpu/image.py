@@ -97,11 +97,6 @@ class ImageEngine:
         self._pipeline = None
         _free_cache()
 
-    def device_bytes(self) -> int:
-        """Give the device memory that torch holds in this process."""
-        cuda: Any = torch.cuda  # untyped in part
-        return int(cuda.memory_reserved()) if cuda.is_initialized() else 0
-
     def _make(
         self, request: GenerateImage, warning: str | None
     ) -> Generator[ImageProgress, None, ImageReply]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from failsoft.gpu.device_memory import NO_DEVICE, DeviceMemory, device_memory
 from failsoft.gpu.process_memory import rss_bytes
 from failsoft.messages.frames import Frame, Heartbeat
 
@@ -22,7 +23,7 @@ class Pulse:
         self._ended = threading.Event()
         self.steps = 0
         self.running: tuple[int, ...] = ()
-        self.device_bytes: Callable[[], int] = lambda: 0
+        self.device_memory: Callable[[], DeviceMemory] = device_memory
         self.before_beat: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -36,20 +37,23 @@ class Pulse:
     def _beat(self) -> None:
         while not self._ended.is_set():
             self.before_beat()
+            memory = self._device_memory()
             self._send(
                 Heartbeat(
                     at=time.monotonic(),
                     steps=self.steps,
                     running=self.running,
                     rss_bytes=rss_bytes(),
-                    device_bytes=self._device_bytes(),
+                    device_bytes=memory.held,
+                    device_used_bytes=memory.used,
+                    device_total_bytes=memory.total,
                 )
             )
             self._ended.wait(self._every)
 
-    def _device_bytes(self) -> int:
+    def _device_memory(self) -> DeviceMemory:
         # A device in trouble must not look like a worker that has none.
         try:
-            return int(self.device_bytes())
+            return DeviceMemory(*self.device_memory())
         except Exception:
-            return 0
+            return NO_DEVICE

@@ -159,12 +159,14 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Say what the engine does when it loads, and for each prompt: the first rule that fits.
 
     max_batch: requests at once, which take turns, a step each.
+    device_memory: what its worker tells of its device, in bytes: held, used and in all.
     """
 
     load: Sequence[Act] = ()
     rules: Sequence[When] = ()
     otherwise: Sequence[Act] = (Echo(),)
     max_batch: int = 1
+    device_memory: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
         if self.max_batch < 1:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, assert_never
 import msgspec
 import structlog
 
+from failsoft.gpu.device_memory import DeviceMemory
 from failsoft.gpu.faults import raise_out_of_memory
 from failsoft.gpu.script import (
     Act,
@@ -70,6 +71,10 @@ class ScriptedEngine:
         self._script = msgspec.convert(script, Script)
         self.max_batch = self._script.max_batch
         self._ballast: list[bytearray] = []
+
+    def device_memory(self) -> DeviceMemory:
+        """Give what the script says of the device."""
+        return DeviceMemory(*self._script.device_memory)
 
     def load(self, progress: Callable[[int, int], None]) -> dict[str, Any]:
         """Do what the script says of the load."""

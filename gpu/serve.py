@@ -75,7 +75,7 @@ class Worker:
             info = engine.load(reports.progress)
             reader = RequestReader(engine.requests)
             batches = _in_batches(engine)
-            pulse.device_bytes = getattr(engine, "device_bytes", pulse.device_bytes)
+            pulse.device_memory = getattr(engine, "device_memory", pulse.device_memory)
             reports.finish()
             self._is_ready = True
             self._wire.send(Ready({**info, "max_batch": batches.max_batch}))

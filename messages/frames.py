@@ -90,13 +90,19 @@ class LoadFailed(Frame, frozen=True):
 
 
 class Heartbeat(Frame, frozen=True):
-    """Report life, from a thread of its own. ``steps`` only ever grows: it is progress."""
+    """Report life, from a thread of its own. ``steps`` only ever grows: it is progress.
+
+    device_bytes: held by this process. device_used_bytes, device_total_bytes: of the device, by
+    whomever; 0 where there is none.
+    """
 
     at: float
     steps: int
     running: tuple[int, ...]
     rss_bytes: int
     device_bytes: int = 0
+    device_used_bytes: int = 0
+    device_total_bytes: int = 0
 
 
 class Began(Frame, frozen=True):

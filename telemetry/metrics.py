@@ -1,156 +1,202 @@
-"""The metrics actor: events in, Prometheus's text format out.
+"""The metrics there are: their names, labels and buckets.
 
-Names follow OpenTelemetry's conventions for generative AI where there are any, ours start with
-``failsoft_``; times are in seconds. Labels come from the tree and from fixed sets, never from a
-caller's text.
+Names follow OpenTelemetry's semantic conventions for generative AI where there are any, with dots
+as underscores and the unit at the end, as its rules for Prometheus say; ours start with
+``failsoft_``. Times are in seconds. Labels come from the tree and from fixed sets, never from a
+caller's text, and are bounded besides.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+import platform
+from importlib import metadata
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Info
 
-from failsoft.actors import Actor, ExitReason, ModelState, Overflow, Subscription, handles
-from failsoft.messages import Request
-from failsoft.messages.events import (
-    ActorFailed,
-    ChildRestarted,
-    DeadLettered,
-    Event,
-    FellBack,
-    ModelStateChanged,
-    RequestFinished,
-    WorkerHung,
-    WorkerReady,
-)
+from failsoft.telemetry.families import MOST_SERIES, Families
+from failsoft.telemetry.label_bound import MOST_VALUES, LabelBound
 
-# From a cached embedding to a long answer on a slow device.
-SECONDS_BUCKETS = (
+# From a cached embedding to a long answer on a slow device: 1 ms to 10 min.
+SECONDS_BUCKETS: Final = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),
 )
+# The convention's, and one finer: small models on good devices make a token in a few ms.
+TOKEN_SECONDS_BUCKETS: Final = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2),
+    *(0.3, 0.4, 0.5, 0.75, 1.0, 2.5),
+)
+# The convention's, up to what any context holds.
+TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(11))
 
-
-class Scrape(Request[bytes], frozen=True):
-    """Ask for all metrics, in Prometheus's text format (UTF-8)."""
+_ASKED = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+_ANSWERED = (*_ASKED, "gen_ai_response_model")
 
 
 class Metrics:
-    """Hold the metrics, in a registry of their own."""
+    """Hold the metrics, in a registry of their own. Made once; actors come and go.
 
-    fallbacks: Counter
-    failures: Counter
-    restarts: Counter
-    hung: Counter
-    dead_letters: Counter
-
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        asked, path = ("gen_ai_operation_name", "gen_ai_request_model"), ("path",)
-        self.duration = Histogram(
-            "gen_ai_server_request_duration_seconds",
-            "Time from a request's arrival at its router to its end.",
-            (*asked, "outcome"),
-            buckets=SECONDS_BUCKETS,
-            registry=registry,
-        )
-        self.first_token = Histogram(
-            "gen_ai_server_time_to_first_token_seconds",
-            "Time from a streamed request's arrival to its first chunk.",
-            asked,
-            buckets=SECONDS_BUCKETS,
-            registry=registry,
-        )
-        self.tokens = Counter(
-            "gen_ai_client_token_usage",
-            "Tokens read and made.",
-            (*asked, "gen_ai_token_type"),
-            registry=registry,
-        )
-        self.load = Histogram(
-            "failsoft_worker_load_seconds",
-            "Time from the making of a worker to ready.",
-            path,
-            buckets=SECONDS_BUCKETS,
-            registry=registry,
-        )
-        self.model_state = Gauge(
-            "failsoft_model_state",
-            "1 for the state a model is in.",
-            ("path", "state"),
-            registry=registry,
-        )
-        for name, help, labels in (
-            ("fallbacks", "Requests that went past a model.", ("path", "model", "cause")),
-            ("failures", "Failures of actors.", path),
-            ("restarts", "Restarts of actors.", path),
-            ("hung", "Workers killed because they hung.", path),
-            ("dead_letters", "Messages that could not be delivered.", ("reason",)),
-        ):
-            setattr(self, name, Counter(f"failsoft_{name}", help, labels, registry=registry))
-
-
-class MetricsActor(Actor):
-    """Count what happens in the tree. Where it can't keep up, the oldest events are dropped.
-
-    metrics: where the counts are kept; made outside of the actor, they go on after a restart.
+    most_values: of each label, over all metrics; the rest is ``other``.
+    most_series: of each metric; the rest is one series more, of ``other`` alone.
     """
 
-    overflow: ClassVar[Overflow] = Overflow.DROP_OLDEST
-    mailbox_bound: ClassVar[int] = 10_000
+    def __init__(self, *, most_values: int = MOST_VALUES, most_series: int = MOST_SERIES) -> None:
+        self.registry = CollectorRegistry()
+        self.bound = LabelBound(most_values)
+        make = Families(self.registry, self.bound, most_series)
+        self._add_requests(make)
+        self._add_routing(make)
+        self._add_tree(make)
+        self._add_workers(make)
+        self._add_own(make)
+        # With a bound of its own: all actors have a mailbox, and would leave the others no room.
+        self.mailbox = Families(self.registry, LabelBound(most_values), most_series).levels(
+            "failsoft_mailbox_messages", "Messages that wait in a mailbox.", "path", "lane"
+        )
+        self._of_paths = (
+            *(self.breaker, self.in_flight, self.waiting, self.load, self.mailbox),
+            *(self.model_state, self.device_used, self.device_capacity),
+        )
 
-    def __init__(self, metrics: Metrics | None = None) -> None:
-        self._metrics = metrics or Metrics()
-        self._subscription: Subscription | None = None
+    def _add_requests(self, make: Families) -> None:
+        self.duration = make.spreads(
+            "gen_ai_server_request_duration_seconds",
+            "Time from a request's arrival at its router to its end.",
+            *_ANSWERED,
+            "error_type",
+            buckets=SECONDS_BUCKETS,
+        )
+        self.first_token = make.spreads(
+            "gen_ai_server_time_to_first_token_seconds",
+            "Time from a request's arrival to the first chunk, for streams that were answered.",
+            *_ANSWERED,
+            buckets=SECONDS_BUCKETS,
+        )
+        self.per_token = make.spreads(
+            "gen_ai_server_time_per_output_token_seconds",
+            "Time for each token after the first chunk of a stream that was answered.",
+            *_ANSWERED,
+            buckets=TOKEN_SECONDS_BUCKETS,
+        )
+        self.tokens = make.spreads(
+            "gen_ai_client_token_usage",
+            "Tokens of a request that were read (input) or made (output).",
+            *_ANSWERED,
+            "gen_ai_token_type",
+            buckets=TOKEN_BUCKETS,
+        )
+        self.queue = make.spreads(
+            "failsoft_request_queue_seconds",
+            "Time from a request's arrival until it was sent to a model, or given up.",
+            "path",
+            buckets=SECONDS_BUCKETS,
+        )
+        self.degraded = make.counts(
+            "failsoft_degraded_requests", "Requests that the load cut down.", "path", "level"
+        )
 
-    async def on_start(self) -> None:
-        events = [kind for kind in self.message_handlers if issubclass(kind, Event)]
-        self._subscription = self.context.system.events.subscribe(self.context.ref, *events)
+    def _add_routing(self, make: Families) -> None:
+        at, model = "path", "model"
+        self.retries = make.counts(
+            "failsoft_retries", "Requests that went round again.", at, "cause"
+        )
+        self.hedges = make.counts("failsoft_hedges", "Requests sent to a second model.", at, model)
+        self.fallbacks = make.counts(
+            "failsoft_fallbacks", "Requests that went past a model.", at, model, "cause"
+        )
+        self.shed = make.counts(
+            "failsoft_shed_requests", "Requests given up for those before them.", at, model
+        )
+        self.quarantined = make.counts(
+            "failsoft_quarantined_requests", "Requests refused for the workers they took down.", at
+        )
+        self.breaker = make.levels(
+            "failsoft_breaker_state", "1 for the state that a circuit is in.", at, model, "state"
+        )
+        self.breaker_changes = make.counts(
+            "failsoft_breaker_changes", "Changes of a circuit to a state.", at, model, "state"
+        )
+        self.in_flight = make.levels(
+            "failsoft_in_flight_requests", "Requests that a model has.", at, model
+        )
+        self.waiting = make.levels(
+            "failsoft_waiting_requests", "Requests that wait for a model.", at, model
+        )
+        self.degradation = make.levels(
+            "failsoft_degradation_level", "1 for the level that the load asks for.", "level"
+        )
+        self.load = make.levels("failsoft_load_ratio", "The load, from 0 to 1.", at)
 
-    async def on_stop(self, reason: ExitReason) -> None:
-        if self._subscription is not None:
-            self._subscription.cancel()
+    def _add_tree(self, make: Families) -> None:
+        self.failures = make.counts(
+            "failsoft_actor_failures", "Failures of actors.", "path", "reason"
+        )
+        self.restarts = make.counts("failsoft_restarts", "Restarts of actors.", "path", "reason")
+        self.escalations = make.counts(
+            "failsoft_escalations", "Supervisors that gave up and failed upward.", "path"
+        )
+        self.loop_blocked = make.spreads(
+            "failsoft_loop_blocked_seconds",
+            "Time that a handler held the event loop without an await.",
+            "path",
+            buckets=SECONDS_BUCKETS,
+        )
+        self.dead_letters = make.counts(
+            "failsoft_dead_letters", "Messages and events that were not delivered.", "reason"
+        )
+        self.dropped = make.counts(
+            "failsoft_dropped_subscribers", "Listeners to events that were dropped.", "path"
+        )
 
-    @handles(Scrape)
-    def _scrape(self, _request: Scrape) -> bytes:
-        return generate_latest(self._metrics.registry)
+    def _add_workers(self, make: Families) -> None:
+        self.model_state = make.levels(
+            "failsoft_model_state", "1 for the state that a model is in.", "path", "state"
+        )
+        self.worker_load = make.spreads(
+            "failsoft_worker_load_seconds",
+            "Time from the making of a worker to ready.",
+            "path",
+            buckets=SECONDS_BUCKETS,
+        )
+        self.hung = make.counts("failsoft_workers_hung", "Workers killed for they hung.", "path")
+        self.lost = make.counts("failsoft_workers_lost", "Workers that ended unasked.", "path")
+        self.cancel = make.spreads(
+            "failsoft_cancel_seconds",
+            "Time from telling a worker to stop a request until it had.",
+            "path",
+            buckets=SECONDS_BUCKETS,
+        )
+        self.device_used = make.levels(
+            "failsoft_device_memory_used_bytes",
+            "Memory in use on the device of a model's worker, by whomever.",
+            "path",
+        )
+        self.device_capacity = make.levels(
+            "failsoft_device_memory_capacity_bytes",
+            "Memory that the device of a model's worker has.",
+            "path",
+        )
 
-    @handles(RequestFinished)
-    def _request_finished(self, event: RequestFinished) -> None:
-        metrics, model = self._metrics, event.model_used
-        metrics.duration.labels(event.request, model, event.outcome).observe(event.seconds)
-        if event.first_seconds is not None:
-            metrics.first_token.labels(event.request, model).observe(event.first_seconds)
-        metrics.tokens.labels(event.request, model, "input").inc(event.prompt_tokens)
-        metrics.tokens.labels(event.request, model, "output").inc(event.completion_tokens)
+    def _add_own(self, make: Families) -> None:
+        self.spike = make.levels(
+            "failsoft_error_spike", "1 while there are far more errors than usual.", "error_type"
+        )
+        self.refused = make.counts(
+            "failsoft_refused_labels",
+            "Times that other stood in for a value of a label that has had too many.",
+            "label",
+        )
+        Info("failsoft_build", "What this is.", registry=self.registry).info(
+            {"version": metadata.version("failsoft"), "python": platform.python_version()}
+        )
 
-    @handles(FellBack)
-    def _fell_back(self, event: FellBack) -> None:
-        self._metrics.fallbacks.labels(event.path, event.model, event.cause).inc()
+    def forget(self, path: str) -> None:
+        """Take out what the actor at ``path`` and those below it have now; counts stay."""
+        below = path + "/"
 
-    @handles(ActorFailed)
-    def _actor_failed(self, event: ActorFailed) -> None:
-        self._metrics.failures.labels(event.path).inc()
+        def is_gone(labels: dict[str, str]) -> bool:
+            return (labels["path"] + "/").startswith(below)
 
-    @handles(ChildRestarted)
-    def _child_restarted(self, event: ChildRestarted) -> None:
-        self._metrics.restarts.labels(event.path).inc()
-
-    @handles(WorkerHung)
-    def _worker_hung(self, event: WorkerHung) -> None:
-        self._metrics.hung.labels(event.path).inc()
-
-    @handles(WorkerReady)
-    def _worker_ready(self, event: WorkerReady) -> None:
-        self._metrics.load.labels(event.path).observe(event.seconds)
-
-    @handles(ModelStateChanged)
-    def _model_state(self, event: ModelStateChanged) -> None:
-        for state in ModelState:
-            is_it = state.value == event.after
-            self._metrics.model_state.labels(event.path, state.value).set(is_it)
-
-    @handles(DeadLettered)
-    def _dead_lettered(self, event: DeadLettered) -> None:
-        self._metrics.dead_letters.labels(event.reason).inc()
+        for levels in self._of_paths:
+            levels.forget(is_gone)

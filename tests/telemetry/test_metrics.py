@@ -1,113 +1,267 @@
-"""The metrics actor: events in, text that Prometheus's own parser reads out."""
+"""The metrics actor: events in, counts out."""
 
 from __future__ import annotations
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from failsoft.actors import Ref, System
 from failsoft.messages.events import (
     ActorFailed,
+    BreakerChanged,
+    ChildForgotten,
     ChildRestarted,
-    DeadLettered,
+    DegradationChanged,
+    DeviceMemoryReported,
+    Event,
     FellBack,
+    GenerationCancelled,
+    LoopBlocked,
     ModelStateChanged,
-    RequestFinished,
+    RequestHedged,
+    RequestQuarantined,
+    RequestRetried,
+    RequestShed,
+    RestartCalledOff,
+    RestartScheduled,
+    SubscriberDropped,
+    SupervisorEscalated,
+    WorkerEnded,
     WorkerHung,
     WorkerReady,
 )
-from failsoft.supervisors import NO_WAIT, child, supervisor
-from failsoft.telemetry import Metrics, MetricsActor, Scrape
+from failsoft.telemetry import ErrorSpiked, ErrorSpikeEnded, MetricsActor
+
+from .happened import fail, finish, value
 
 pytestmark = pytest.mark.anyio
 
-
-async def samples(metrics: Ref) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    text = (await metrics.ask(Scrape())).decode()
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+PATH = "root/text/primary"
 
 
-def finished(**fields: object) -> dict[str, object]:
-    return {
-        "request": "GenerateText",
-        "outcome": "ok",
-        "seconds": 0.2,
-        "first_seconds": 0.1,
-        "model_used": "primary",
-        "was_fallback": False,
-        "attempts": 1,
-        "prompt_tokens": 7,
-        "completion_tokens": 5,
-        "correlation_id": None,
-        **fields,
-    }
+@pytest.fixture
+async def metrics(system: System) -> Ref:
+    return await system.spawn(MetricsActor, "metrics")
 
 
-async def test_a_finished_request_is_counted_under_the_standard_names() -> None:
-    """TL-05 Duration, time to first token and tokens, in seconds and by model."""
-    async with System() as system:
-        metrics = await system.spawn(MetricsActor, "metrics")
-        system.events.publish(RequestFinished, "text", **finished())
-        system.events.publish(RequestFinished, "text", **finished(outcome="out_of_memory"))
-        found = await samples(metrics)
-    asked = (("gen_ai_operation_name", "GenerateText"), ("gen_ai_request_model", "primary"))
-    ok = (*asked, ("outcome", "ok"))
-    assert found["gen_ai_server_request_duration_seconds_count", ok] == 1
-    assert found["gen_ai_server_request_duration_seconds_sum", ok] == 0.2
-    assert found["gen_ai_server_time_to_first_token_seconds_count", asked] == 2
-    output = tuple(sorted((*asked, ("gen_ai_token_type", "output"))))
-    assert found["gen_ai_client_token_usage_total", output] == 10
+ASKED = {
+    "gen_ai_operation_name": "text_completion",
+    "gen_ai_provider_name": "failsoft",
+    "gen_ai_request_model": "root/text",
+}
 
 
-async def test_what_happens_in_the_tree_is_counted_by_path() -> None:
-    """TL-05 Failures, restarts, hangs, fallbacks, loads, states and dead letters."""
-    async with System() as system:
-        metrics = await system.spawn(MetricsActor, "metrics")
-        publish, path = system.events.publish, "root/text/primary"
-        publish(ActorFailed, path, error="boom")
-        publish(ChildRestarted, path, restarts=1)
-        publish(WorkerHung, path, pid=1, reason="quiet")
-        publish(WorkerReady, path, pid=1, seconds=2.0)
-        publish(ModelStateChanged, path, before="loading", after="ready")
-        publish(FellBack, "root/text", model="primary", cause="worker_lost", correlation_id=None)
-        publish(DeadLettered, path, message_type="X", reason="late reply")
-        found = await samples(metrics)
-    at = (("path", path),)
-    for name in ("failures_total", "restarts_total", "hung_total", "worker_load_seconds_count"):
-        assert found[f"failsoft_{name}", at] == 1
-    fallback = (("cause", "worker_lost"), ("model", "primary"), ("path", "root/text"))
-    assert found["failsoft_fallbacks_total", fallback] == 1
-    assert found["failsoft_model_state", (*at, ("state", "ready"))] == 1
-    assert found["failsoft_model_state", (*at, ("state", "loading"))] == 0
-    assert found["failsoft_dead_letters_total", (("reason", "late reply"),)] == 1
+async def test_a_finished_request_is_counted_under_the_standard_names(
+    system: System, metrics: Ref
+) -> None:
+    """TL-05 Durations and tokens of those that were answered, by who was asked and who did."""
+    finish(system, seconds=0.5, first_seconds=0.1, completion_tokens=5)
+    asked = {**ASKED, "gen_ai_response_model": "primary"}
+    server = "gen_ai_server_"
+    assert await value(metrics, f"{server}request_duration_seconds_sum", **asked) == 0.5
+    assert await value(metrics, f"{server}time_to_first_token_seconds_sum", **asked) == 0.1
+    per_token = await value(metrics, f"{server}time_per_output_token_seconds_sum", **asked)
+    assert per_token == pytest.approx((0.5 - 0.1) / 4)
+    tokens = "gen_ai_client_token_usage_sum"
+    assert await value(metrics, tokens, **asked, gen_ai_token_type="input") == 7
+    assert await value(metrics, tokens, **asked, gen_ai_token_type="output") == 5
+    assert await value(metrics, "failsoft_request_queue_seconds_sum", path="root/text") == 0.05
 
 
-async def test_counts_go_on_after_a_restart_of_the_metrics_actor() -> None:
-    """TL-08 The metrics outlive the actor, and its new incarnation hears events again."""
-    kept = Metrics()
-    async with System() as system:
-        tree = supervisor("root", child("metrics", lambda: MetricsActor(kept)), backoff=NO_WAIT)
-        await system.spawn(tree.start, "root")
-        metrics = system.ref("root/metrics")
-        system.events.publish(ChildRestarted, "root/a", restarts=1)
-        await metrics.ask(Scrape())
-        metrics.address.crash(RuntimeError("telemetry is down"))  # type: ignore[attr-defined]
-        await metrics.ask(Scrape())  # waits for the new incarnation
-        system.events.publish(ChildRestarted, "root/a", restarts=2)
-        found = await samples(metrics)
-    assert found["failsoft_restarts_total", (("path", "root/a"),)] == 2
+async def test_a_failed_request_has_its_error_and_no_times_of_tokens(
+    system: System, metrics: Ref
+) -> None:
+    """TL-05 By the convention, those are of successful responses."""
+    finish(system, outcome="out_of_memory", model_used="")
+    failed = {**ASKED, "error_type": "out_of_memory"}
+    assert await value(metrics, "gen_ai_server_request_duration_seconds_count", **failed) == 1
+    assert await value(metrics, "gen_ai_server_time_to_first_token_seconds_count") is None
+    assert await value(metrics, "gen_ai_server_time_per_output_token_seconds_count") is None
 
 
-async def test_a_flood_of_events_drops_the_oldest_and_fails_nobody() -> None:
-    """TL-07 RT-23 Whoever publishes goes on, and the mailbox stays at its bound."""
-    async with System() as system:
-        metrics = await system.spawn(MetricsActor, "metrics")
-        for _ in range(2 * MetricsActor.mailbox_bound):
-            system.events.publish(ChildRestarted, "root/a", restarts=1)
-        assert system.tree()[0].work_depth == MetricsActor.mailbox_bound
-        assert system.dead_letters.counts() == {"drop_oldest": MetricsActor.mailbox_bound}
-        assert metrics.is_alive
+async def test_an_answer_of_one_token_has_no_time_per_token(system: System, metrics: Ref) -> None:
+    """TL-05 There is none after the first, and nothing to divide by."""
+    finish(system, completion_tokens=1)
+    assert await value(metrics, "gen_ai_server_time_per_output_token_seconds_count") is None
+
+
+async def test_the_load_cut_a_request_down(system: System, metrics: Ref) -> None:
+    """TL-05 It is counted by level; one that wasn't cut isn't."""
+    finish(system)
+    finish(system, degradation_level="minimal")
+    assert await value(metrics, "failsoft_degraded_requests_total", level="minimal") == 1
+    assert await value(metrics, "failsoft_degraded_requests_total", level="full") is None
+
+
+ROUTER = "root/text"
+WHO = {"correlation_id": None}
+ONE_EACH: list[tuple[type[Event], str, dict[str, object], str, dict[str, str]]] = [
+    (RequestRetried, ROUTER, {"round": 1, "delay": 1.0, "cause": "worker_lost", **WHO},
+     "failsoft_retries_total", {"cause": "worker_lost"}),
+    (RequestHedged, ROUTER, {"model": "a", "hedge": "b", **WHO},
+     "failsoft_hedges_total", {"model": "b"}),
+    (FellBack, ROUTER, {"model": "a", "cause": "open", **WHO},
+     "failsoft_fallbacks_total", {"model": "a", "cause": "open"}),
+    (RequestShed, ROUTER, {"model": "a", "priority": 0, **WHO},
+     "failsoft_shed_requests_total", {"model": "a"}),
+    (RequestQuarantined, ROUTER,
+     {"fingerprint": "f", "request": "R", "workers_lost": 2, "seconds": 1.0, **WHO},
+     "failsoft_quarantined_requests_total", {}),
+    (BreakerChanged, ROUTER,
+     {"model": "a", "before": "closed", "after": "open", "reason": "x", "open_seconds": 1.0},
+     "failsoft_breaker_changes_total", {"model": "a", "state": "open"}),
+    (ActorFailed, PATH, {"error": "WorkerLost: of a signal"},
+     "failsoft_actor_failures_total", {"reason": "worker_lost"}),
+    (SupervisorEscalated, ROUTER, {"child": "a", "reason": "x"},
+     "failsoft_escalations_total", {}),
+    (LoopBlocked, PATH, {"seconds": 0.2, "place": "x.py:1"},
+     "failsoft_loop_blocked_seconds_count", {}),
+    (SubscriberDropped, PATH, {"reason": "full"}, "failsoft_dropped_subscribers_total", {}),
+    (WorkerReady, PATH, {"pid": 1, "seconds": 2.0}, "failsoft_worker_load_seconds_count", {}),
+    (WorkerHung, PATH, {"pid": 1, "reason": "quiet"}, "failsoft_workers_hung_total", {}),
+    (WorkerEnded, PATH, {"pid": 1, "reason": "x", "asked": False},
+     "failsoft_workers_lost_total", {}),
+    (GenerationCancelled, PATH, {"seconds": 0.1, **WHO}, "failsoft_cancel_seconds_count", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "fields", "name", "labels"),
+    ONE_EACH,
+    ids=[kind.__name__ for kind, *_ in ONE_EACH],
+)
+async def test_each_event_is_counted(
+    system: System,
+    metrics: Ref,
+    kind: type[Event],
+    path: str,
+    fields: dict[str, object],
+    name: str,
+    labels: dict[str, str],
+) -> None:
+    """TL-05 By the path that it happened at, and what else there are few of."""
+    for _ in range(2):
+        system.events.publish(kind, path, **fields)
+    assert await value(metrics, name, path=path, **labels) == 2
+
+
+async def test_a_worker_that_was_asked_to_end_is_not_lost(system: System, metrics: Ref) -> None:
+    """TL-05 A stop is no fault."""
+    system.events.publish(WorkerEnded, PATH, pid=1, reason="asked", asked=True)
+    assert await value(metrics, "failsoft_workers_lost_total") is None
+
+
+async def test_restarts_are_counted_by_why_they_were_due(system: System, metrics: Ref) -> None:
+    """TL-05 Of what failed; of those taken along; of nothing that anybody told."""
+
+    def schedule() -> None:
+        reason, both = "OSError: /secret/path", ("primary", "understudy")
+        publish(RestartScheduled, PATH, attempt=1, delay=1.0, reason=reason, together=both)
+
+    def up(*ids: str) -> None:
+        for id in ids:
+            publish(ChildRestarted, f"root/text/{id}", restarts=1)
+
+    publish = system.events.publish
+    schedule()
+    up("primary", "understudy")
+    schedule()
+    publish(RestartCalledOff, "root/text", children=("primary", "understudy"))
+    up("primary")
+
+    async def restarts(id: str, reason: str) -> float | None:
+        name = "failsoft_restarts_total"
+        return await value(metrics, name, path=f"root/text/{id}", reason=reason)
+
+    assert await restarts("primary", "OSError") == 1
+    assert await restarts("understudy", "sibling") == 1
+    assert await restarts("primary", "other") == 1
+
+
+async def test_what_is_now_is_one_state_of_each(system: System, metrics: Ref) -> None:
+    """TL-05 A circuit, a model and the load's level are in one state, and not in the others."""
+    publish, both = system.events.publish, {"before": "", "after": "ready"}
+    for after in ("open", "half_open"):
+        publish(
+            BreakerChanged, ROUTER, model="a", before="", after=after, reason="", open_seconds=1.0
+        )
+    publish(ModelStateChanged, PATH, **both)
+    publish(DegradationChanged, "root/load", before="", after="reduced", load=0.8, forced=False)
+    publish(DeviceMemoryReported, PATH, used_bytes=10, total_bytes=40)
+    breaker = [
+        await value(metrics, "failsoft_breaker_state", path=ROUTER, model="a", state=state)
+        for state in ("closed", "open", "half_open")
+    ]
+    assert breaker == [0, 0, 1]
+    assert await value(metrics, "failsoft_model_state", path=PATH, state="ready") == 1
+    assert await value(metrics, "failsoft_model_state", path=PATH, state="loading") == 0
+    assert await value(metrics, "failsoft_degradation_level", level="reduced") == 1
+    assert await value(metrics, "failsoft_degradation_level", level="full") == 0
+    assert await value(metrics, "failsoft_load_ratio", path="root/load") == 0.8
+    assert await value(metrics, "failsoft_device_memory_used_bytes", path=PATH) == 10
+    assert await value(metrics, "failsoft_device_memory_capacity_bytes", path=PATH) == 40
+
+
+async def test_a_circuit_that_is_forced_to_where_it_is_has_not_changed(
+    system: System, metrics: Ref
+) -> None:
+    """TL-05 An operator's word is an event, but no change."""
+    event = {"model": "a", "before": "open", "after": "open", "reason": "", "open_seconds": 0.0}
+    system.events.publish(BreakerChanged, ROUTER, **event)
+    assert await value(metrics, "failsoft_breaker_state", model="a", state="open") == 1
+    assert await value(metrics, "failsoft_breaker_changes_total") is None
+
+
+async def test_why_a_restart_is_due_is_remembered_of_the_last_thousand(
+    system: System, metrics: Ref
+) -> None:
+    """TL-07 Restarts that are never told of take no more room than that."""
+    publish = system.events.publish
+    for number in range(1_001):
+        plan = {"attempt": 1, "delay": 1.0, "reason": "KeyError: x"}
+        publish(RestartScheduled, f"root/{number}", **plan)
+    for number in (0, 1):
+        publish(ChildRestarted, f"root/{number}", restarts=1)
+    name = "failsoft_restarts_total"
+    assert await value(metrics, name, path="root/0", reason="other") == 1
+    assert await value(metrics, name, path="root/1", reason="KeyError") == 1
+
+
+async def test_a_child_that_is_gone_for_good_has_no_state_but_its_counts(
+    system: System, metrics: Ref
+) -> None:
+    """TL-05 Nor has what was below it; a neighbour whose name begins alike keeps its own."""
+    publish = system.events.publish
+    for path in ("root/pool/a", "root/pool/a/model", "root/pool/ab"):
+        publish(ModelStateChanged, path, before="", after="ready")
+        publish(WorkerHung, path, pid=1, reason="")
+    publish(ChildForgotten, "root/pool/a", reason="normal")
+
+    async def state(path: str) -> float | None:
+        return await value(metrics, "failsoft_model_state", path=path, state="ready")
+
+    assert await state("root/pool/a") is None
+    assert await state("root/pool/a/model") is None
+    assert await state("root/pool/ab") == 1
+    assert await value(metrics, "failsoft_workers_hung_total", path="root/pool/a") == 1
+
+
+async def test_a_spike_shows_while_it_lasts(system: System, metrics: Ref) -> None:
+    """TL-01 1, then 0."""
+    spike = {"error_type": "out_of_memory", "rate": 9.0, "usual": 1.0}
+    system.events.publish(ErrorSpiked, "root/errors", **spike)
+    assert await value(metrics, "failsoft_error_spike", error_type="out_of_memory") == 1
+    system.events.publish(ErrorSpikeEnded, "root/errors", **spike, seconds=60.0)
+    assert await value(metrics, "failsoft_error_spike", error_type="out_of_memory") == 0
+
+
+async def test_a_flood_of_events_drops_the_oldest_and_says_so(system: System, metrics: Ref) -> None:
+    """TL-07 RT-23 Whoever publishes goes on, the mailbox stays at its bound, losses are counted."""
+    bound = MetricsActor.mailbox_bound
+    for _ in range(bound + 100):
+        fail(system, "generation_failed")
+    # One event more made room for the question.
+    assert await value(metrics, "failsoft_dead_letters_total", reason="drop_oldest") == 101
+    name = "gen_ai_server_request_duration_seconds_count"
+    assert await value(metrics, name, error_type="generation_failed") == bound - 1
+    # What is lost is counted once, however often one asks.
+    assert await value(metrics, "failsoft_dead_letters_total", reason="drop_oldest") == 101

@@ -17,8 +17,8 @@ CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.H
 
 
 def breaker(**fields: Any) -> Breaker:
-    """Give one that is open for a minute at first, and ten at most: figures easy to follow."""
-    return Breaker(**{"open_seconds": 60.0, "longest_open": 600.0, **fields})
+    """Give one that is open for a minute at first, and ten at most."""
+    return Breaker(**({"open_seconds": 60.0, "longest_open": 600.0} | fields))
 
 
 NO_RATES = breaker(failure_rate=None)
@@ -468,8 +468,9 @@ def test_a_reset_forgets_all(forced: Any) -> None:
         circuit.reset(61)
         assert circuit.generation == generation + 1
         assert change(circuit).reason == "reset by an operator"
-        expected = CircuitStatistics(CLOSED, None, 0, 0, 0, 0, 0.0, 0.0, 0, None)
-        assert circuit.statistics() == expected
+        assert circuit.statistics() == CircuitStatistics(
+            CLOSED, None, 0, 0, 0, 0, 0.0, 0.0, 0, None
+        )
     play(circuit, "fffff", now=61)
     assert change(circuit).open_seconds == 60
 

@@ -1,0 +1,42 @@
+"""Read the tree's picture into metrics: what is now, and what no event tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from failsoft.actors import ModelState, TreeNode
+from failsoft.telemetry.metrics import Metrics
+
+CIRCUIT_STATES = ("closed", "open", "half_open")
+LEVELS = ("full", "reduced", "minimal")
+MODEL_STATES = tuple(state.value for state in ModelState)
+
+
+def read_tree(metrics: Metrics, tree: tuple[TreeNode, ...]) -> None:
+    """Set the metrics that tell what is now from what each actor of the ``tree`` shows."""
+    for top in tree:
+        for node in top.walk():
+            metrics.mailbox.set(node.path, "control", to=node.control_depth)
+            metrics.mailbox.set(node.path, "work", to=node.work_depth)
+            _read_shown(metrics, node.path, node.shows)
+
+
+def _read_shown(metrics: Metrics, path: str, shows: dict[str, Any]) -> None:
+    match shows:
+        case {"model_state": str(state)}:
+            metrics.model_state.set_one_of(path, state, states=MODEL_STATES)
+        case {"candidates": dict(candidates)}:
+            for model, info in candidates.items():
+                _read_candidate(metrics, path, model, info)
+        case {"load": load, "degradation_level": str(level)}:
+            metrics.degradation.set_one_of(level, states=LEVELS)
+            if load is not None:
+                metrics.load.set(path, to=load)
+        case _:
+            pass
+
+
+def _read_candidate(metrics: Metrics, path: str, model: str, info: dict[str, Any]) -> None:
+    metrics.breaker.set_one_of(path, model, info["circuit"], states=CIRCUIT_STATES)
+    metrics.in_flight.set(path, model, to=info["in_flight"])
+    metrics.waiting.set(path, model, to=info["waiting"])

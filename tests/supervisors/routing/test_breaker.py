@@ -468,9 +468,8 @@ def test_a_reset_forgets_all(forced: Any) -> None:
         circuit.reset(61)
         assert circuit.generation == generation + 1
         assert change(circuit).reason == "reset by an operator"
-        assert circuit.statistics() == CircuitStatistics(
-            CLOSED, None, 0, 0, 0, 0, 0.0, 0.0, 0, None
-        )
+        expected = CircuitStatistics(CLOSED, None, 0, 0, 0, 0, 0.0, 0.0, 0, None)
+        assert circuit.statistics() == expected
     play(circuit, "fffff", now=61)
     assert change(circuit).open_seconds == 60
 
@@ -481,8 +480,7 @@ def test_it_shows_what_it_is_at() -> None:
     play(circuit, "wf")
     window = "<LastSeconds 60 s: 2 calls, 1 failed, 0 slow>"
     assert repr(circuit) == f"<Circuit closed: 1 failures in a row, {window}>"
-    for _ in range(4):
-        circuit.crashed(0)
+    play(circuit, "XXXX")
     assert repr(circuit) == "<Circuit open: until 60 s, trip 1>"
     circuit.admit(60)
     assert repr(circuit) == "<Circuit half_open: <Probes 1/2>, 0 well>"

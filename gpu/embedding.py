@@ -5,7 +5,6 @@ Imports torch and transformers: only a worker process imports this module.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar
@@ -15,7 +14,7 @@ import torch
 from failsoft.gpu.classify import classify
 from failsoft.gpu.embedding_batches import batches
 from failsoft.gpu.embedding_loading import load_encoder, own_length
-from failsoft.gpu.text_loading import TextModelSource
+from failsoft.gpu.model_source import ModelSource, free_cache
 from failsoft.messages.embedding import Embed, EmbeddingReply, validate_embed
 from failsoft.messages.errors import (
     ContextLengthExceeded,
@@ -56,7 +55,7 @@ class EmbeddingEngine:
         context_length: int | None = None,
         batch_tokens: int | None = None,
     ) -> None:
-        self._source = TextModelSource(model, None, dtype, device)
+        self._source = ModelSource(model, None, dtype, device)
         self._asked_context_length = context_length
         self._asked_batch_tokens = batch_tokens
         self._batch_tokens = 0
@@ -119,7 +118,7 @@ class EmbeddingEngine:
     def unload(self) -> None:
         """Let go of the model and its memory."""
         self._model = self._tokenizer = None
-        _free_cache()
+        free_cache()
 
     def _check_size(self, texts: int) -> None:
         most = (MAX_FRAME_BYTES - _OTHER_BYTES) // (_NUMBER_BYTES * self._dimensions)
@@ -142,7 +141,7 @@ class EmbeddingEngine:
             if len(texts) < 2 or not isinstance(classify(error)[0], OutOfMemory):
                 raise
         # Out here, since the error holds on to what the failed try had allocated.
-        _free_cache()
+        free_cache()
         half = len(texts) // 2
         return self._forward(texts[:half]) + self._forward(texts[half:])
 
@@ -175,9 +174,3 @@ def _batch_tokens(device: torch.device) -> int:
     of 16,384 50; in batches of 64 texts as they came 54.
     """
     return 512 if device.type == "cpu" else 16_384
-
-
-def _free_cache() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

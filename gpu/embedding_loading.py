@@ -12,18 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from transformers import AutoModel, AutoTokenizer
 
 from failsoft.gpu.load_progress import watching_load
-from failsoft.gpu.text_loading import TextModelSource, reason_of, weight_bytes
+from failsoft.gpu.model_source import ModelSource
 
 # Tokenizers that know no length say so with a huge one.
 _NO_LENGTH_FROM = 1_000_000
 _log = logging.getLogger(__name__)
 
 
-def load_encoder(source: TextModelSource, progress: Callable[[int, int], None]) -> tuple[Any, Any]:
+def load_encoder(source: ModelSource, progress: Callable[[int, int], None]) -> tuple[Any, Any]:
     """Give the model, in eval mode on its device, and its tokenizer. Progress is in bytes.
 
     Raises ModelLoadingFailed.
@@ -32,25 +31,20 @@ def load_encoder(source: TextModelSource, progress: Callable[[int, int], None]) 
     dtype = source.chosen_dtype(device)
     folder, _ = source.located()
     _check_recipe(source, Path(folder))
-    total = weight_bytes(Path(folder), None) if source.is_local else 0
+    total = source.weight_bytes(folder, "*.safetensors", "*.bin")
     progress(0, total)
     # Typed as one model, but with output_loading_info it gives two things.
     from_pretrained: Any = AutoModel.from_pretrained
-    try:
-        with watching_load(lambda done, tensors: progress(total * done // tensors, total)):
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=source.is_local)
-            model, info = from_pretrained(
-                folder,
-                dtype=dtype,
-                output_loading_info=True,
-                local_files_only=source.is_local,
-                **({} if device.type == "cpu" else {"device_map": str(device)}),
-            )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        _log.warning("loading %s failed", source.model, exc_info=error)
-        raise source.failure(reason_of(error)) from error
-    except MemoryError as error:
-        raise source.failure("there is not enough memory for it") from error
+    watching = watching_load(lambda done, tensors: progress(total * done // tensors, total))
+    with source.loading("transformers model"), watching:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=source.is_local)
+        model, info = from_pretrained(
+            folder,
+            dtype=dtype,
+            output_loading_info=True,
+            local_files_only=source.is_local,
+            **({} if device.type == "cpu" else {"device_map": str(device)}),
+        )
     _check_loaded(source, model, info)
     model.eval()
     loaded = total or model.get_memory_footprint()
@@ -69,7 +63,7 @@ def own_length(model: Any, tokenizer: Any) -> int:
     return min(known, default=sys.maxsize)
 
 
-def _check_recipe(source: TextModelSource, folder: Path) -> None:
+def _check_recipe(source: ModelSource, folder: Path) -> None:
     """Refuse a sentence-transformers folder that makes its vectors in another way than here."""
     pooling = _json(folder / "1_Pooling" / "config.json", {})
     is_mean = pooling.get("pooling_mode_mean_tokens", pooling.get("pooling_mode", "mean") == "mean")
@@ -87,7 +81,7 @@ def _json(path: Path, default: Any) -> Any:
         return default
 
 
-def _check_loaded(source: TextModelSource, model: Any, info: dict[str, Any]) -> None:
+def _check_loaded(source: ModelSource, model: Any, info: dict[str, Any]) -> None:
     """Refuse what transformers lets pass: weights made up at random, models of another kind."""
     # The pooler is for classifiers; many encoders come without.
     missing = [key for key in info.get("missing_keys", ()) if not key.startswith("pooler.")]

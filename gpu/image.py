@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import gc
 import inspect
 import io
 import secrets
@@ -22,7 +21,7 @@ from failsoft.gpu.classify import classify
 from failsoft.gpu.image_less import less_of, warning_of
 from failsoft.gpu.image_loading import load_pipeline, parameters
 from failsoft.gpu.image_steps import stepwise
-from failsoft.gpu.text_loading import TextModelSource
+from failsoft.gpu.model_source import ModelSource, free_cache
 from failsoft.messages.errors import InvalidInput, OutOfMemory
 from failsoft.messages.image import GenerateImage, ImageProgress, ImageReply, validate_image
 
@@ -45,7 +44,7 @@ class ImageEngine:
     def __init__(
         self, model: str, *, dtype: str = "auto", device: str = "auto", variant: str | None = None
     ) -> None:
-        self._source = TextModelSource(model, None, dtype, device)
+        self._source = ModelSource(model, None, dtype, device)
         self._variant = variant
         self._pipeline: Any = None
         self._takes: frozenset[str] = frozenset()
@@ -87,7 +86,7 @@ class ImageEngine:
                 raise
         # Out here, since the error holds on to what the failed try had allocated.
         if made is None:
-            _free_cache()
+            free_cache()
             less = less_of(request, self._multiple)
             made = yield from self._make(less, _joined(cut, warning_of(less)))
         return made
@@ -95,7 +94,7 @@ class ImageEngine:
     def unload(self) -> None:
         """Let go of the pipeline and its memory."""
         self._pipeline = None
-        _free_cache()
+        free_cache()
 
     def _make(
         self, request: GenerateImage, warning: str | None
@@ -184,9 +183,3 @@ def _png(image: Any) -> str:
     file = io.BytesIO()
     image.save(file, format="PNG")
     return base64.b64encode(file.getvalue()).decode()
-
-
-def _free_cache() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -15,16 +15,15 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.pipelines import auto_pipeline
 from diffusers.utils import logging as diffusers_logging
-from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from failsoft.gpu.text_loading import DTYPES, TextModelSource
+from failsoft.gpu.model_source import DTYPES, ModelSource
 
 _log = logging.getLogger(__name__)
 
 
 def load_pipeline(
-    source: TextModelSource, variant: str | None, progress: Callable[[int, int], None]
+    source: ModelSource, variant: str | None, progress: Callable[[int, int], None]
 ) -> Any:
     """Give a text-to-image pipeline on its device. Progress is in bytes, 0 or all of them.
 
@@ -33,24 +32,19 @@ def load_pipeline(
     device = source.chosen_device()
     dtype = _chosen_dtype(source, device)
     folder = _located(source)
-    total = _weight_bytes(Path(folder)) if source.is_local else 0
+    total = source.weight_bytes(folder, "*/*.safetensors", "*/*.bin")
     progress(0, total)
     # Drawn for a terminal; in a worker they would be lines of its log.
     loggers: tuple[Any, ...] = (diffusers_logging, transformers_logging)  # untyped in part
     for logger in loggers:
         logger.disable_progress_bar()
-    try:
+    with source.loading("diffusers pipeline"):
         from_pretrained: Any = DiffusionPipeline.from_pretrained  # untyped
         pipeline = from_pretrained(
             folder, dtype=dtype, variant=variant, local_files_only=source.is_local
         )
         _check_loaded(source, pipeline)
         pipeline.to(device)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        _log.warning("loading %s failed", source.model, exc_info=error)
-        raise source.failure(_reason(error)) from error
-    except MemoryError as error:
-        raise source.failure("there is not enough memory for it") from error
     pipeline.set_progress_bar_config(disable=True)
     loaded = total or parameter_bytes(pipeline)
     progress(loaded, loaded)
@@ -67,7 +61,7 @@ def parameter_bytes(pipeline: Any) -> int:
     return sum(parameter.numel() * parameter.element_size() for parameter in parameters(pipeline))
 
 
-def _chosen_dtype(source: TextModelSource, device: torch.device) -> torch.dtype:
+def _chosen_dtype(source: ModelSource, device: torch.device) -> torch.dtype:
     """Give the dtype; ``auto`` is float32 on a CPU, else half of that.
 
     Of the two halves bfloat16 where the device has it: it has the range of float32, which the
@@ -84,7 +78,7 @@ def _chosen_dtype(source: TextModelSource, device: torch.device) -> torch.dtype:
     return DTYPES["bfloat16"]
 
 
-def _located(source: TextModelSource) -> str:
+def _located(source: ModelSource) -> str:
     if not source.is_local:
         return source.model
     folder = Path(source.model).expanduser()
@@ -97,7 +91,7 @@ def _located(source: TextModelSource) -> str:
     return str(folder)
 
 
-def _check_loaded(source: TextModelSource, pipeline: Any) -> None:
+def _check_loaded(source: ModelSource, pipeline: Any) -> None:
     """Refuse what diffusers lets pass: weights left out, pipelines for another purpose."""
     missing = sum(parameter.is_meta for parameter in parameters(pipeline))
     if missing:
@@ -125,30 +119,3 @@ def _from_images() -> tuple[type, ...]:
         *mappings.AUTO_INPAINT_PIPELINES_MAPPING.values(),
     }
     return tuple(others - set(mappings.AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()))
-
-
-def _weight_bytes(folder: Path) -> int:
-    for pattern in ("*/*.safetensors", "*/*.bin"):
-        if files := list(folder.glob(pattern)):
-            return sum(file.stat().st_size for file in files)
-    return 0
-
-
-def _reason(error: Exception) -> str:
-    """Say what to do about ``error``, without its words: they may hold paths and addresses."""
-    match error:
-        case torch.OutOfMemoryError():
-            return "the device has too little free memory for it; use a smaller model or dtype"
-        case RuntimeError() if "memory" in str(error):
-            return "there is not enough memory for it; use a smaller model or dtype"
-        case SafetensorError():
-            return "its weights file is damaged or cut off; fetch it again"
-        case ImportError():
-            return f"it needs the package '{error.name or 'named in the log'}'; install it"
-        case OSError():
-            return (
-                "its files are not there, or are not a diffusers pipeline; check the folder "
-                "or the hub id, and the network where it must be fetched"
-            )
-        case _:
-            return f"its files are damaged or of an unknown kind ({type(error).__name__}, see log)"

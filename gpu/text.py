@@ -6,23 +6,22 @@ Imports torch and transformers: only a worker process imports this module.
 from __future__ import annotations
 
 import functools
-import gc
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import torch
 from transformers import DynamicCache
 
 from failsoft.gpu.batch_room import BatchRoom
 from failsoft.gpu.chat import encode_prompt
 from failsoft.gpu.engine import Step
 from failsoft.gpu.incremental_text import IncrementalText
+from failsoft.gpu.model_source import ModelSource, free_cache
 from failsoft.gpu.padded_rows import can_join_rows
 from failsoft.gpu.sampling import Sampler
 from failsoft.gpu.stop_strings import StopStrings
 from failsoft.gpu.text_batch import TextBatch
-from failsoft.gpu.text_loading import TextModelSource, load_text_model
+from failsoft.gpu.text_loading import load_text_model
 from failsoft.gpu.text_row import TextRow
 from failsoft.messages.errors import ContextLengthExceeded, ModelLoadingFailed
 from failsoft.messages.request import GenerateText
@@ -70,7 +69,7 @@ class TextEngine:
         continuous: bool = True,
         prompt_chunk: int = 1024,
     ) -> None:
-        self._source = TextModelSource(model, gguf_file, dtype, device)
+        self._source = ModelSource(model, gguf_file, dtype, device)
         self._max_tokens_limit = sys.maxsize if max_tokens_limit is None else max_tokens_limit
         self._asked_context_length = context_length
         self.max_batch = max_batch
@@ -143,9 +142,7 @@ class TextEngine:
     def unload(self) -> None:
         """Let go of the model and its memory."""
         self._model = self._tokenizer = self._batch = self._offered = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cache()
 
     def _check_options(self) -> None:
         for name, bound in (

@@ -5,7 +5,6 @@ Imports torch and transformers: only a worker process imports this module.
 
 from __future__ import annotations
 
-import gc
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from transformers import DynamicCache
 from failsoft.gpu.batch_room import BatchRoom
 from failsoft.gpu.classify import classify
 from failsoft.gpu.engine import Step
+from failsoft.gpu.model_source import free_cache
 from failsoft.gpu.padded_rows import PaddedRows, PromptRows
 from failsoft.gpu.prompt_groups import read_together
 from failsoft.gpu.text_row import TextRow
@@ -205,9 +205,7 @@ class TextBatch:
 
     def _free(self) -> None:
         self._must_free = False
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cache()
 
     def _fail(self, rows: Sequence[TextRow], error: BaseException) -> list[Step]:
         for row in list(rows):

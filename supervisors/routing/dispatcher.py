@@ -149,6 +149,12 @@ class Dispatcher(Tending):
         self._finish(route, GiveUp(route, outcome, now))
         return self._take()
 
+    def failed_late(self, attempt: Attempt, error: BaseException, now: float) -> list[Move]:
+        """Take note that a model failed what it was told to stop: it may yet be its doing."""
+        if Failure.of(error).lost_worker:
+            self._is_poison(attempt.route, attempt.target, now)
+        return self._take()
+
     def due(self, route: Route, now: float) -> list[Move]:
         """Go round the candidates again: the pause is over."""
         if route in self._pausing:
@@ -199,9 +205,10 @@ class Dispatcher(Tending):
         failures = [failure for failure in route.round.values() if failure.is_retryable]
         delay = self.policy.retry_backoff.delay(route.rounds + 1, self._random)
         delay = max(delay, min(failure.retry_after for failure in failures))
-        if now + delay >= route.deadline or not self._may_spend(now):
+        if now + delay >= route.deadline:
             return None
-        return delay
+        is_owed = any(failure.is_of_worker for failure in failures)
+        return delay if is_owed or self._may_spend(now) else None
 
     def _tries_half(self, route: Route, now: float) -> bool:
         """Make the request smaller, once, where that may help."""

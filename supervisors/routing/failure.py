@@ -37,6 +37,14 @@ class Failure(msgspec.Struct, frozen=True):
         return self.error.kind
 
     @property
+    def is_of_worker(self) -> bool:
+        """Tell whether a worker was lost, by whosever doing.
+
+        Another try is owed then: it comes to a new worker, and adds nothing to what others bear.
+        """
+        return self.lost_worker or isinstance(self.error, WorkerLost)
+
+    @property
     def retry_after(self) -> float:
         """Give the seconds for which the model asks to be left alone; 0.0 where it doesn't."""
         said = self.error.details.get("retry_after", 0.0)

@@ -190,7 +190,8 @@ class Router(Operated):
         carried: Carried = route.carried
         try:
             pass_on = functools.partial(self._pass_on, attempt) if route.is_stream else None
-            reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on)
+            late = functools.partial(self._late, attempt)
+            reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on, late)
         except Exception as error:
             self._carry_out(self._dispatcher.failed(attempt, error, self._now()))
             return
@@ -224,6 +225,11 @@ class Router(Operated):
                 attempt.route.carried.reply.abandon()
         except Exception as error:
             self.context.crash(error)
+
+    def _late(self, attempt: Attempt, error: BaseException) -> None:
+        """Hear that a model failed a request which it had been told to stop."""
+        if not self.context.is_over:
+            self._carry_out(self._dispatcher.failed_late(attempt, error, self._now()))
 
     def _due(self, event: Callable[[Any, float], list[Move]], subject: Any) -> None:
         try:

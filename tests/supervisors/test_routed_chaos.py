@@ -164,7 +164,9 @@ class Ledger:
     def check(self, asked: int) -> None:
         """See that each question has one end, and that it was told of once."""
         assert len(self.ends) == asked
-        assert not self.unwanted, self.unwanted
+        # One that is answered in the moment in which it leaves gets a dead letter.
+        left = sum(end == "left" for end in self.ends.values())
+        assert len(self.unwanted) <= left, self.unwanted
         for id, end in self.ends.items():
             assert not end.startswith("wrong")
             least = 0 if end in UNHEARD else 1

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from failsoft.actors import Ref, System, streams
+from failsoft.actors import Actor, Ref, Reply, System, handles, streams
 from failsoft.messages import (
     ChatMessage,
     GenerateText,
     GenerationFailed,
+    InferenceTimeout,
+    Message,
     PoisonedRequest,
     TextChunk,
+    TextReply,
     WorkerLost,
 )
 from failsoft.messages.events import Event, RequestQuarantined
@@ -264,3 +267,39 @@ async def test_a_stream_that_has_begun_and_dies_is_blamed_though_it_is_not_tried
             await read(ref)
         await settled()
     assert len(deaths) == 2
+
+
+class Hang(Message, frozen=True):
+    """Have the watchdog end the worker."""
+
+
+class Hanging(Actor):
+    """Answer nobody; when the worker is ended for that, tell all that were in work, left or not."""
+
+    def __init__(self) -> None:
+        self._in_work: list[Reply[TextReply]] = []
+
+    @handles(GenerateText)
+    def generate(self, _request: GenerateText) -> Reply[TextReply]:
+        self._in_work.append(self.context.defer())
+        return self._in_work[-1]
+
+    @handles(Hang)
+    def hang(self, _message: Hang) -> None:
+        for reply in self._in_work:
+            reply.fail(WorkerLost("gone", details={"begun": True}))
+        raise WorkerLost("gone")
+
+
+async def test_a_prompt_that_hangs_a_worker_is_blamed_though_its_callers_have_left(
+    system: System,
+) -> None:
+    """WK-10 Callers are less patient than a watchdog: else each of them would cost a worker."""
+    ref = await spawn_router(system, candidate("a", Hanging), backoff=NO_WAIT)
+    for _ in range(2):
+        with pytest.raises(InferenceTimeout):
+            await ref.ask(DEADLY, timeout=1)
+        system.ref(f"{ref.path}/a").tell(Hang())
+        await settled()
+    with pytest.raises(PoisonedRequest):
+        await ref.ask(DEADLY, timeout=1)

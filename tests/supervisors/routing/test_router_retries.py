@@ -14,6 +14,7 @@ from failsoft.messages import (
     ModelOverloaded,
     OutOfMemory,
     PoisonedRequest,
+    WorkerLost,
 )
 from failsoft.messages.events import Event, RequestFinished, RequestRetried
 from failsoft.supervisors import Backoff, Budget, candidate
@@ -187,3 +188,17 @@ async def test_a_caller_who_leaves_in_a_pause_ends_the_request(
     assert len(seen) == 1
     (finished,) = of_kind(events, RequestFinished)
     assert finished.outcome == "cancelled"
+
+
+async def test_the_try_after_a_lost_worker_is_free(system: System) -> None:
+    """RY-03 WK-01 It comes to a new worker; the budget is for what others would have to bear."""
+    lost = WorkerLost("gone", details={"begun": False}).as_answer()
+    ref = await spawn_router(
+        system,
+        candidate("a", scripted(*[lost] * 20, "A")),
+        **PLAIN,
+        budget=Budget(ratio=0.01, most=1.0, per_second=0.0),
+    )
+    replies = await asyncio.gather(*(ref.ask(HELLO) for _ in range(20)))
+    assert {reply.text for reply in replies} == {"A"}
+    assert (await ref.ask(HELLO)).attempts == 1

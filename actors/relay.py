@@ -24,44 +24,16 @@ if TYPE_CHECKING:
 PassOn = Callable[[Any], Any]
 
 
-# Hear of an error that came after nobody waited any more.
-WhenLate = Callable[[BaseException], object]
-
-
-class RelayedReply(Reply[Any]):
-    """Be the slot downstream of one answer; tell of an error that comes after it was given up."""
-
-    __slots__ = ("_when_late",)
-
-    def __init__(self, ref: Ref, upstream: Reply[Any], when_late: WhenLate) -> None:
-        super().__init__(ref.address, math.inf, upstream.asked_at)
-        self.deadline = upstream.deadline
-        self._when_late = when_late
-
-    def fail(self, error: BaseException) -> bool:
-        if self.answer.cancelled():
-            self._when_late(error)
-        return super().fail(error)
-
-
 class RelayedStream(StreamReply):
     """Be the slot downstream of a stream whose chunks go to ``upstream``, which has the bound."""
 
-    __slots__ = ("_pass_on", "_upstream", "_when_late")
+    __slots__ = ("_pass_on", "_upstream")
 
-    def __init__(
-        self, ref: Ref, upstream: StreamReply, pass_on: PassOn, when_late: WhenLate
-    ) -> None:
+    def __init__(self, ref: Ref, upstream: StreamReply, pass_on: PassOn) -> None:
         super().__init__(ref.address, math.inf, upstream.asked_at)
         self.deadline = upstream.deadline
         self._upstream = upstream
         self._pass_on = pass_on
-        self._when_late = when_late
-
-    def fail(self, error: BaseException) -> bool:
-        if self.answer.cancelled():
-            self._when_late(error)
-        return super().fail(error)
 
     async def send(self, chunk: Any) -> bool:
         passed = self._pass_on(chunk) if self.is_open else None
@@ -78,7 +50,6 @@ def forward(
     upstream: Reply[Any],
     context: Context,
     pass_on: PassOn | None,
-    when_late: WhenLate,
 ) -> Reply[Any]:
     """Send ``request`` on to ``ref`` for the answer owed ``upstream``; give the slot downstream.
 
@@ -95,11 +66,12 @@ def forward(
     reply: Reply[Any]
     if pass_on is None:
         handler = address.accepts.get(request.__class__)
-        reply = RelayedReply(ref, upstream, when_late)
+        reply = Reply(address, math.inf, upstream.asked_at)
+        reply.deadline = upstream.deadline
     else:
         assert isinstance(upstream, StreamReply)
         handler = address.streams.get(request.__class__)
-        reply = RelayedStream(ref, upstream, pass_on, when_late)
+        reply = RelayedStream(ref, upstream, pass_on)
     if handler is None:
         address.check(request, "handles" if pass_on is None else "streams")
     envelope = Envelope(request, reply, context.copy())

@@ -31,7 +31,7 @@ class Reply(Generic[AnswerT]):
     deadline, asked_at: on the system's clock; infinity for no deadline.
     """
 
-    __slots__ = ("_address", "_callbacks", "_timer", "answer", "asked_at", "deadline")
+    __slots__ = ("_address", "_callbacks", "_late", "_timer", "answer", "asked_at", "deadline")
 
     def __init__(self, address: Address, deadline: float, asked_at: float) -> None:
         self._address = address
@@ -62,6 +62,9 @@ class Reply(Generic[AnswerT]):
     def fail(self, error: BaseException) -> bool:
         """Answer with an error. Give False where it came too late."""
         if self.answer.done():
+            late = getattr(self, "_late", None)  # set where somebody wants to hear of it
+            if late is not None:
+                late(error)
             self._address.late_answer(error)
             return False
         if isinstance(error, (StopIteration, asyncio.CancelledError)):
@@ -83,6 +86,10 @@ class Reply(Generic[AnswerT]):
         loop = self.answer.get_loop()
         if self.is_open and not loop.is_closed():
             loop.call_soon_threadsafe(self.abandon)
+
+    def when_failed_late(self, callback: Callable[[BaseException], object]) -> None:
+        """Have ``callback`` called with an error that comes after no answer is wanted any more."""
+        self._late = callback
 
     def when_closed(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called once no answer is wanted any more, for whatever reason."""

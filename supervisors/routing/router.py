@@ -169,6 +169,7 @@ class Router(Operated):
                 case CallOff(attempt):
                     if attempt.carried is not None:
                         attempt.carried.abandon()
+                        attempt.carried.when_failed_late(functools.partial(self._late, attempt))
                 case Tell(kind, fields):
                     self.context.publish(kind, **fields)
                 case Later(route, seconds):
@@ -190,8 +191,7 @@ class Router(Operated):
         carried: Carried = route.carried
         try:
             pass_on = functools.partial(self._pass_on, attempt) if route.is_stream else None
-            late = functools.partial(self._late, attempt)
-            reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on, late)
+            reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on)
         except Exception as error:
             self._carry_out(self._dispatcher.failed(attempt, error, self._now()))
             return

@@ -136,8 +136,11 @@ class Incarnation:
                 if envelope is None:
                     await mailbox.wait(loop)
                     break
-                table = streams if isinstance(envelope.reply, StreamReply) else accepts
-                handler = table.get(envelope.message.__class__)
+                reply = envelope.reply
+                if reply is not None and isinstance(reply, StreamReply):
+                    handler = streams.get(envelope.message.__class__)
+                else:
+                    handler = accepts.get(envelope.message.__class__)
                 if handler is None:
                     reason = self._heed(actor, envelope)
                     if reason is not None:

@@ -49,7 +49,7 @@ def annotated(reply: Any, route: Route) -> Any:
         model_used=route.model,
         was_fallback=route.was_fallback,
         attempts=route.sends,
-        degradation_level=route.level.value,
+        degradation_level=route.level._value_,  # as ``value``, without its descriptor's call
         warning=warning,
     )
 

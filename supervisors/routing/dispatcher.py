@@ -58,8 +58,7 @@ class Dispatcher(Tending):
         """Take a request in. level: what the load allows."""
         self.routed += 1
         self.in_hand += 1
-        degradation = self.policy.degradation
-        if level is not Level.FULL and degradation is not None:
+        if level is not Level.FULL and (degradation := self.policy.degradation) is not None:
             route.level = level
             route.request, _ = degraded(route.asked, level, degradation)
         self._place(route, now)

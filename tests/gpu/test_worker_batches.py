@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from failsoft.gpu.engine import Step
 from failsoft.gpu.script import (
     Log,
+    Pause,
     Raise,
     RunOutOfMemory,
     Say,
@@ -98,20 +100,36 @@ async def test_one_is_cancelled_and_one_is_late_and_the_third_goes_on(launch: La
     assert worker.text_of(third) == "so " * 100
 
 
-async def test_a_stop_ends_what_is_begun_and_refuses_the_rest(launch: Launcher, gate: Gate) -> None:
+async def test_a_stop_ends_what_is_begun_and_refuses_the_rest(
+    launch: Launcher, gate: Gate, tmp_path: Path
+) -> None:
     """RT-14 Both of the batch are answered; the third is told to go elsewhere."""
-    hold = When("hold", [Log("held"), WaitFor(gate.path), Say("done")])
+    until_all_are_there = Gate(tmp_path / "there")
+    hold = When(
+        "hold",
+        [
+            WaitFor(until_all_are_there.path),
+            Pause(0.0),  # the end of a step, after which there is room for one more
+            Log("held"),
+            WaitFor(gate.path),
+            Say("done"),
+        ],
+    )
     worker = await launch.ready(scripted(Script(rules=[hold], max_batch=2), stop_grace=60))
-    held, other, third = worker.run("hold"), worker.run("hold"), worker.run("third")
-    await worker.line("held")
+    held, other, third = worker.run("hold"), worker.run("other"), worker.run("third")
+    # Commands are read in order: once this is answered, all of them are there.
     worker.process.send(Cancel(marker := worker.run("marker")))
     await worker.end_of(marker)
+    until_all_are_there.open()
+    await worker.line("held")
     worker.process.send(Stop())
     ends = {third: (await worker.failure_of(third)).error.kind}
+    assert begun(worker) == [held, other]
     gate.open()
     ends |= {id: type(await worker.end_of(id)).__name__ for id in (held, other)}
     assert ends == {third: "model_overloaded", held: "Done", other: "Done"}
     await worker.ended()
+    until_all_are_there.close()
 
 
 def test_a_fault_of_a_whole_round_ends_the_first_alone() -> None:

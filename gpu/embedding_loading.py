@@ -6,20 +6,18 @@ Imports torch and transformers: only a worker process imports this module.
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
-from failsoft.gpu.load_progress import watching_load
 from failsoft.gpu.model_source import ModelSource
+from failsoft.gpu.pretrained import load_pretrained
 
 # Tokenizers that know no length say so with a huge one.
 _NO_LENGTH_FROM = 1_000_000
-_log = logging.getLogger(__name__)
 
 
 def load_encoder(source: ModelSource, progress: Callable[[int, int], None]) -> tuple[Any, Any]:
@@ -31,25 +29,9 @@ def load_encoder(source: ModelSource, progress: Callable[[int, int], None]) -> t
     dtype = source.chosen_dtype(device)
     folder, _ = source.located()
     _check_recipe(source, Path(folder))
-    total = source.weight_bytes(folder, "*.safetensors", "*.bin")
-    progress(0, total)
-    # Typed as one model, but with output_loading_info it gives two things.
-    from_pretrained: Any = AutoModel.from_pretrained
-    watching = watching_load(lambda done, tensors: progress(total * done // tensors, total))
-    with source.loading("transformers model"), watching:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=source.is_local)
-        model, info = from_pretrained(
-            folder,
-            dtype=dtype,
-            output_loading_info=True,
-            local_files_only=source.is_local,
-            **({} if device.type == "cpu" else {"device_map": str(device)}),
-        )
-    _check_loaded(source, model, info)
-    model.eval()
-    loaded = total or model.get_memory_footprint()
-    progress(loaded, loaded)
-    return model, tokenizer
+    return load_pretrained(
+        AutoModel, source, folder, _check_loaded, progress, device=device, dtype=dtype
+    )
 
 
 def own_length(model: Any, tokenizer: Any) -> int:
@@ -85,9 +67,6 @@ def _check_loaded(source: ModelSource, model: Any, info: dict[str, Any]) -> None
     """Refuse what transformers lets pass: weights made up at random, models of another kind."""
     # The pooler is for classifiers; many encoders come without.
     missing = [key for key in info.get("missing_keys", ()) if not key.startswith("pooler.")]
-    if missing:
-        raise source.failure(
-            f"its weights are not whole ({len(missing)} tensors are missing); fetch it again"
-        )
+    source.check_whole(len(missing))
     if model.config.is_encoder_decoder:
         raise source.failure("it writes text; use an encoder, such as a BERT, for embeddings")

@@ -93,11 +93,7 @@ def _located(source: ModelSource) -> str:
 
 def _check_loaded(source: ModelSource, pipeline: Any) -> None:
     """Refuse what diffusers lets pass: weights left out, pipelines for another purpose."""
-    missing = sum(parameter.is_meta for parameter in parameters(pipeline))
-    if missing:
-        raise source.failure(
-            f"its weights are not whole ({missing} tensors are missing); fetch it again"
-        )
+    source.check_whole(sum(parameter.is_meta for parameter in parameters(pipeline)))
     takes = inspect.signature(pipeline.__call__).parameters
     wanted = {name for name, p in takes.items() if p.default is p.empty and p.kind != p.VAR_KEYWORD}
     if (

@@ -89,6 +89,13 @@ class ModelSource:
         except MemoryError as error:
             raise self.failure("there is not enough memory for it") from error
 
+    def check_whole(self, missing: int) -> None:
+        """Raise ModelLoadingFailed where so many tensors are ``missing``, unless it is none."""
+        if missing:
+            raise self.failure(
+                f"its weights are not whole ({missing} tensors are missing); fetch it again"
+            )
+
     def failure(self, reason: str) -> ModelLoadingFailed:
         """Make the error, for one raised from its cause: the cause's words may hold paths."""
         return ModelLoadingFailed(

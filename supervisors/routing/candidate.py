@@ -8,7 +8,6 @@ from typing import Any
 
 from failsoft.actors import Actor, ModelActor, WorkerSpec
 from failsoft.messages import Request
-from failsoft.supervisors.backoff import Backoff
 from failsoft.supervisors.routing.admission import Admission
 from failsoft.supervisors.routing.breaker import Breaker
 from failsoft.supervisors.spec import ChildSpec
@@ -76,9 +75,6 @@ _FIELDS = frozenset(Candidate.__struct_fields__)
 def model(
     id: str,
     worker: WorkerSpec,
-    *,
-    shutdown: float | None = None,
-    backoff: Backoff | None = None,
     **options: Any,
 ) -> Candidate:
     """Describe a model in a worker process, as a router's candidate.
@@ -87,4 +83,4 @@ def model(
     """
     fields = {name: options.pop(name) for name in _FIELDS & options.keys()}
     start = functools.partial(ModelActor, worker, **options)
-    return candidate(id, start, shutdown=shutdown, backoff=backoff, **fields)
+    return candidate(id, start, **fields)

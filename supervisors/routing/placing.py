@@ -8,7 +8,7 @@ from typing import Any
 
 from failsoft.messages import ContextLengthExceeded
 from failsoft.messages.events import BreakerChanged, Event, RequestHedged, RequestShed
-from failsoft.supervisors.routing.admission import ADMITTED, Admitted, Refused
+from failsoft.supervisors.routing.admission import Admitted, Refused
 from failsoft.supervisors.routing.candidate import Candidate
 from failsoft.supervisors.routing.circuit import CircuitState
 from failsoft.supervisors.routing.moves import CallOff, HedgeLater, LookLater, Move, Send, Tell
@@ -185,14 +185,14 @@ class Placing:
         route = attempt.route
         if route.is_over or route.winner is not None or route.attempts != [attempt]:
             return []
-        if route.workers_lost:
+        if route.workers_lost:  # one at a time, see ``Target.has_suspect``
             return []
         for target in self.targets.values():
             if target is attempt.target or target.id in route.round or not target.line.has_room:
                 continue
             if self._obstacle(target, route, route.deadline - now, now) is not None:
                 continue
-            if self._may_spend(now) and target.line.enter(route, now) is ADMITTED:
+            if self._may_spend(now) and target.line.takes(route, now):
                 self._tell(
                     RequestHedged,
                     model=attempt.target.id,
@@ -207,9 +207,8 @@ class Placing:
         """Send what waits for this model, as far as it has room."""
         while (route := target.line.next(now)) is not None:
             route.line = None
-            is_late = route.deadline - now <= target.spec.least_time
-            is_held_back = route.workers_lost and target.has_suspect
-            if is_late or is_held_back or self._is_refused(route, now):
+            left = route.deadline - now
+            if self._obstacle(target, route, left, now) or self._is_refused(route, now):
                 target.line.release(now, None)
             elif self._send(route, target, now):
                 continue

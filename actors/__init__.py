@@ -49,6 +49,7 @@ from failsoft.actors.signals import Ping, Terminated
 from failsoft.actors.statistics import ActorStatistics, SystemStatistics
 from failsoft.actors.system import System
 from failsoft.actors.tree import TreeNode
+from failsoft.actors.wear import Wear
 from failsoft.gpu import WorkerSpec
 
 __all__ = [
@@ -101,6 +102,7 @@ __all__ = [
     "TreeFailed",
     "TreeNode",
     "UnknownMessage",
+    "Wear",
     "WorkerSpec",
     "WrongThread",
     "bind_correlation_id",

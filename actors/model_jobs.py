@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from failsoft.actors.reply import Reply, StreamReply
-from failsoft.messages import InferenceError
+from failsoft.messages import InferenceError, ModelOverloaded
 
 
 class Job(msgspec.Struct, eq=False):
@@ -46,6 +47,16 @@ def suspected(begun: int) -> dict[str, Any]:
     return {"begun": True, "begun_with": begun - 1}
 
 
+def lose(jobs: Sequence[Job], error: InferenceError, *, has_culprit: bool) -> None:
+    """Answer jobs whose worker was lost, each with an error of its own.
+
+    has_culprit: who is to blame for it has been answered already.
+    """
+    begun = 0 if has_culprit else sum(job.is_begun for job in jobs)
+    for job in jobs:
+        job.reply.fail(job.lost_by(error, begun=begun))
+
+
 class Jobs:
     """Hold jobs in order of arrival. At most ``most_waiting`` wait; ``most_running`` run.
 
@@ -60,10 +71,6 @@ class Jobs:
         self._next_id = 1
 
     @property
-    def is_full(self) -> bool:
-        return len(self._waiting) >= self.most_waiting
-
-    @property
     def waiting(self) -> int:
         return len(self._waiting)
 
@@ -75,6 +82,15 @@ class Jobs:
     def begun(self) -> int:
         """Give how many the engine has in hand."""
         return sum(job.is_begun for job in self._running.values())
+
+    def check_room(self) -> None:
+        """Raise ModelOverloaded where no more may wait."""
+        if len(self._waiting) >= self.most_waiting:
+            raise ModelOverloaded(
+                f"{self.most_waiting} requests wait for this model already; "
+                "try again later, or send it less.",
+                details={"queue_limit": self.most_waiting},
+            )
 
     def add(
         self, kind: type, body: msgspec.Raw, reply: Reply[Any], correlation_id: str | None

@@ -10,9 +10,11 @@ from typing import Any, ClassVar, Protocol
 class Loadable(Protocol):
     """Hold a model, in a worker process of its own.
 
-    An engine is made there from ``WorkerSpec.options``, and used by one thread. One whose device
-    isn't torch's may also have ``device_memory()``, which gives its bytes held here, used by
-    whomever, and in all; that is called from another thread.
+    An engine is made there from ``WorkerSpec.options``, and used by one thread. It may also have
+    ``warm_up()``, which makes one real step after the load, so that the first request doesn't pay
+    for what is made ready once; what it raises is a failure to load. One whose device isn't
+    torch's may have ``device_memory()``, which gives its bytes held here, used by whomever, and
+    in all; that is called from another thread.
 
     requests: the types of request that it answers.
     """

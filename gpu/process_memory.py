@@ -25,6 +25,11 @@ def available_bytes() -> int:
     return 0
 
 
+def total_bytes() -> int:
+    """Give the memory that the machine has in all."""
+    return os.sysconf("SC_PHYS_PAGES") * _PAGE
+
+
 def moved_bytes() -> int:
     """Give how much this process has read and written so far; 0 where it isn't known."""
     try:

@@ -156,13 +156,16 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Say what the engine does when it loads, and for each prompt: the first rule that fits.
+    """Say what the engine does when it loads, when it warms up, and for each prompt.
+
+    rules: the first one that fits is played, else ``otherwise``.
 
     max_batch: requests at once, which take turns, a step each.
     device_memory: what its worker tells of its device, in bytes: held, used and in all.
     """
 
     load: Sequence[Act] = ()
+    warm_up: Sequence[Act] = ()
     rules: Sequence[When] = ()
     otherwise: Sequence[Act] = (Echo(),)
     max_batch: int = 1

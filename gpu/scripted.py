@@ -78,17 +78,12 @@ class ScriptedEngine:
 
     def load(self, progress: Callable[[int, int], None]) -> dict[str, Any]:
         """Do what the script says of the load."""
-        for act in self._flat(self._script.load):
-            match act:
-                case Progress(done, total):
-                    progress(done, total)
-                case Pause(delay, steps):
-                    time.sleep(delay * steps)
-                case Say() | Echo():
-                    raise ValueError("a load can't say anything")
-                case _:
-                    self._do(act)
+        self._play_alone(self._script.load, progress)
         return {"model": "scripted"}
+
+    def warm_up(self) -> None:
+        """Do what the script says of it."""
+        self._play_alone(self._script.warm_up, lambda *_: None)
 
     def generate(self, request: GenerateText) -> Generator[TextChunk | None, None, TextReply]:
         """Answer ``request`` by the first rule that fits its prompt. Each word is a step.
@@ -135,6 +130,19 @@ class ScriptedEngine:
                 case _:
                     self._do(act)
 
+    def _play_alone(self, play: Iterable[Act], progress: Callable[[int, int], None]) -> None:
+        """Do what needs no request."""
+        for act in self._flat(play):
+            match act:
+                case Progress(done, total):
+                    progress(done, total)
+                case Pause(delay, steps):
+                    time.sleep(delay * steps)
+                case Say() | Echo():
+                    raise ValueError("nothing can be said without a request")
+                case _:
+                    self._do(act)
+
     def _flat(self, play: Iterable[Act]) -> Iterator[Act]:
         for act in play:
             if not isinstance(act, Once):
@@ -143,6 +151,8 @@ class ScriptedEngine:
                 yield from self._flat(act.play)
 
     def _do(self, act: Act) -> None:
+        if isinstance(act, Exit | Die | Garble) and not _has_own_process():
+            raise RuntimeError(f"{type(act).__name__} needs run_in='process': it would end the host")
         match act:
             case Stall():
                 threading.Event().wait()
@@ -174,6 +184,10 @@ class ScriptedEngine:
                 raise AssertionError("done elsewhere")
             case _:
                 assert_never(act)
+
+
+def _has_own_process() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _error(kind: str, message: str) -> Exception:

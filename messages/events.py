@@ -140,6 +140,32 @@ class WorkerReady(Event, frozen=True, kw_only=True):
     seconds: float
 
 
+class StandbyReady(Event, frozen=True, kw_only=True):
+    """A spare worker has loaded its model, ``seconds`` after it was made, and waits."""
+
+    pid: int
+    seconds: float
+
+
+class StandbyRefused(Event, frozen=True, kw_only=True):
+    """There is no room in memory for a spare worker. It is looked for again."""
+
+    reason: str
+
+
+class StandbyPromoted(Event, frozen=True, kw_only=True):
+    """The spare worker ``pid`` took the place of the one that was lost or worn out."""
+
+    pid: int
+
+
+class WorkerWornOut(Event, frozen=True, kw_only=True):
+    """A worker is to be replaced, once it has ended what it has in hand."""
+
+    pid: int
+    reason: str
+
+
 class WorkerHung(Event, frozen=True, kw_only=True):
     """A worker showed no life, or made no progress, and was killed for it."""
 
@@ -153,6 +179,16 @@ class WorkerEnded(Event, frozen=True, kw_only=True):
     pid: int
     reason: str
     asked: bool
+
+
+class WorkerAbandoned(Event, frozen=True, kw_only=True):
+    """A worker's thread didn't leave when it was told to, and goes on with nobody to listen.
+
+    abandoned: how many such threads this process has now.
+    """
+
+    reason: str
+    abandoned: int
 
 
 class DeviceMemoryReported(Event, frozen=True, kw_only=True):

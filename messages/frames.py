@@ -12,7 +12,7 @@ import msgspec
 
 from failsoft.messages.errors import ErrorInfo
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -77,6 +77,10 @@ class Loading(Frame, frozen=True):
     total: int
 
 
+class Warming(Frame, frozen=True):
+    """Report that the model is loaded, and makes its first step before anybody asks for one."""
+
+
 class Ready(Frame, frozen=True):
     """Report that the engine can take requests; ``info`` is what it says of itself."""
 
@@ -92,6 +96,7 @@ class LoadFailed(Frame, frozen=True):
 class Heartbeat(Frame, frozen=True):
     """Report life, from a thread of its own. ``steps`` only ever grows: it is progress.
 
+    shown: those of ``running`` that have shown something, be it only here.
     device_bytes: held by this process. device_used_bytes, device_total_bytes: of the device, by
     whomever; 0 where there is none.
     """
@@ -103,6 +108,7 @@ class Heartbeat(Frame, frozen=True):
     device_bytes: int = 0
     device_used_bytes: int = 0
     device_total_bytes: int = 0
+    shown: tuple[int, ...] = ()
 
 
 class Began(Frame, frozen=True):
@@ -133,4 +139,4 @@ class Failed(Frame, frozen=True):
     sticky: bool = False
 
 
-Report = Hello | Loading | Ready | LoadFailed | Heartbeat | Began | Chunk | Done | Failed
+Report = Hello | Loading | Warming | Ready | LoadFailed | Heartbeat | Began | Chunk | Done | Failed

@@ -7,7 +7,7 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator
 
-from failsoft.actors import ModelActor, Ref, System
+from failsoft.actors import ModelActor, Ref, System, Wear
 from failsoft.gpu import WorkerSpec
 from failsoft.messages import GenerateText
 from failsoft.messages.events import ModelStateChanged
@@ -20,11 +20,21 @@ PATIENT = 60.0
 
 @contextlib.asynccontextmanager
 async def serving(
-    worker: WorkerSpec, *, queue_limit: int = 64, max_in_worker: int | None = 2
+    worker: WorkerSpec,
+    *,
+    queue_limit: int = 64,
+    max_in_worker: int | None = 2,
+    standby: bool = False,
+    wear: Wear | None = None,
 ) -> AsyncIterator[tuple[System, Ref, EventRecorder]]:
     """Run one supervised model; give the system, the model's ref and the events."""
     start = functools.partial(
-        ModelActor, worker, queue_limit=queue_limit, max_in_worker=max_in_worker
+        ModelActor,
+        worker,
+        queue_limit=queue_limit,
+        max_in_worker=max_in_worker,
+        standby=standby,
+        wear=wear or Wear(),
     )
     async with System() as system:
         events = EventRecorder(system)

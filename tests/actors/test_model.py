@@ -56,13 +56,14 @@ async def test_requests_that_come_before_it_is_ready_wait_and_are_answered() -> 
 
 
 async def test_the_states_are_told_in_order() -> None:
-    """SV-22 From starting to ready, busy and back, draining at the end."""
+    """SV-22 Starting, loading, warming, ready, busy and back, draining at the end."""
     async with serving(scripted()) as (_, model, events):
         await model.ask(HELLO, timeout=PATIENT)
         await events.wait_until(lambda: events.of(ModelStateChanged)[-1].after == "ready")
     changes = events.of(ModelStateChanged)
     assert [change.after for change in changes if change.after != "busy"] == [
         "loading",
+        "warming",
         "ready",
         "ready",
         "draining",

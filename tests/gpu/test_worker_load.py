@@ -5,11 +5,21 @@ from __future__ import annotations
 import pytest
 
 from failsoft.gpu import WorkerSpec
-from failsoft.gpu.script import BreakDevice, Die, Exit, Raise, RunOutOfMemory, Say, Script
+from failsoft.gpu.script import (
+    BreakDevice,
+    Die,
+    Exit,
+    Progress,
+    Raise,
+    RunOutOfMemory,
+    Say,
+    Script,
+    WaitFor,
+)
 from failsoft.gpu.scripted import ENGINE, scripted
-from failsoft.messages.frames import LoadFailed, Ready
+from failsoft.messages.frames import Heartbeat, Hello, LoadFailed, Loading, Ready, Warming
 
-from .launched import Launcher
+from .launched import Gate, Launcher
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +35,8 @@ pytestmark = pytest.mark.anyio
         (scripted(Script(load=[Raise("a bug")])), "raised RuntimeError"),
         (scripted(Script(load=[BreakDevice()])), "raised RuntimeError"),
         (scripted(Script(load=[Say("words")])), "raised ValueError"),
+        (scripted(Script(warm_up=[RunOutOfMemory()])), "not enough memory"),
+        (scripted(Script(warm_up=[Raise("a bug")])), "raised RuntimeError"),
         (WorkerSpec(engine="no_such_module:Engine"), "no module 'no_such_module'"),
         (WorkerSpec(engine="failsoft.gpu.scripted:NoSuch"), "has no engine 'NoSuch'"),
         (WorkerSpec(engine=ENGINE, options={"lod": []}), "its options do not fit"),
@@ -43,6 +55,20 @@ async def test_a_failed_load_says_why(launch: Launcher, spec: WorkerSpec, words:
     assert not gone.was_asked
     assert words in gone.reason
     assert not [report for report in worker.reports if isinstance(report, Ready)]
+
+
+async def test_a_worker_tells_that_it_warms_up_before_it_is_ready(
+    launch: Launcher, gate: Gate
+) -> None:
+    """A request that comes meanwhile is answered after it."""
+    worker = await launch(scripted(Script(load=[Progress(2, 2)], warm_up=[WaitFor(gate.path)])))
+    await worker.report(Warming)
+    asked = worker.run("early")
+    assert not [report for report in worker.reports if isinstance(report, Ready)]
+    gate.open()
+    await worker.end_of(asked)
+    kinds = [type(r) for r in worker.reports if not isinstance(r, Heartbeat | Loading)]
+    assert kinds[:3] == [Hello, Warming, Ready]
 
 
 async def test_the_cause_of_a_failed_load_is_in_the_log(launch: Launcher) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from failsoft.gpu import WorkerHost, links
+from failsoft.gpu import WorkerHost, WorkerSpec, links
 from failsoft.gpu.script import Act, Die, Pause, Progress, Say, Script, Stall, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import WIRE_VERSION, Done, Hello, Loading, Ready, Report
@@ -176,18 +178,31 @@ async def test_what_is_sent_just_before_stop_has_its_end(launch: Launcher) -> No
         assert [len(worker.ends_of(id)) for id in ids] == [1] * 20
 
 
-async def test_stop_kills_what_does_not_end_in_time(launch: Launcher) -> None:
-    """Past its grace the worker is killed; it still counts as asked for."""
+async def test_stop_terminates_what_does_not_end_in_time(launch: Launcher) -> None:
+    """Past its grace the worker gets SIGTERM; it still counts as asked for."""
     worker = await launch.ready(scripted(LONG, stop_grace=0.05))
     await worker.first_chunk_of(worker.run("long"))
     await worker.process.stop()
     gone = await worker.ended()
-    assert (gone.exit_status, gone.was_asked, gone.was_hung) == (-signal.SIGKILL, True, False)
+    assert (gone.exit_status, gone.was_asked, gone.was_hung) == (-signal.SIGTERM, True, False)
+
+
+async def test_stop_kills_what_does_not_heed_sigterm(
+    launch: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that ignores it, or has yet to come back from a long call."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent)])
+    spec = WorkerSpec(engine="deaf_engine:DeafEngine", stop_grace=0.05, term_grace=0.05)
+    worker = await launch.ready(spec)
+    await worker.first_chunk_of(worker.run("long"))
+    await worker.process.stop()
+    gone = await worker.ended()
+    assert (gone.exit_status, gone.was_asked) == (-signal.SIGKILL, True)
 
 
 async def test_stop_ends_a_worker_that_is_stopped_by_a_signal(launch: Launcher) -> None:
     """SIGKILL reaches what SIGSTOP holds."""
-    worker = await launch.ready(scripted(stop_grace=0.05))
+    worker = await launch.ready(scripted(stop_grace=0.05, term_grace=0.05))
     os.kill(worker.pid, signal.SIGSTOP)
     await worker.process.stop()
     assert (await worker.ended()).exit_status == -signal.SIGKILL

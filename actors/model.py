@@ -19,12 +19,13 @@ from failsoft.actors.errors import ActorStopped
 from failsoft.actors.exit import ExitReason
 from failsoft.actors.handlers import deferring_handler, handles
 from failsoft.actors.model_codec import ModelCodec
-from failsoft.actors.model_jobs import Job, Jobs, lose, suspected
+from failsoft.actors.model_jobs import Job, Jobs, lose, suspected, tell_times
 from failsoft.actors.model_state import ModelState
 from failsoft.actors.model_worker import Answering, ModelWorker
 from failsoft.actors.model_workers import ModelWorkers
 from failsoft.actors.reply import Reply, StreamReply
 from failsoft.actors.request_context import current_correlation_id
+from failsoft.actors.tracing import Tracing
 from failsoft.actors.wear import Wear
 from failsoft.gpu import WorkerSpec
 from failsoft.messages import (
@@ -42,7 +43,7 @@ from failsoft.messages.events import (
     StandbyPromoted,
     WorkerWornOut,
 )
-from failsoft.messages.frames import Began, Cancel, Chunk, Done, Failed, Inject
+from failsoft.messages.frames import Began, Cancel, Chunk, Done, Failed, Inject, Timed
 
 _NO_WEAR = Wear()
 
@@ -93,6 +94,7 @@ class ModelActor(Actor):
 
     async def on_start(self) -> None:
         self.context.defer_ready()
+        self._tracing = self.context.system.extension(Tracing)
         self._workers.start(self.context)
 
     async def on_stop(self, reason: ExitReason) -> None:
@@ -109,8 +111,7 @@ class ModelActor(Actor):
     def inspect(self) -> dict[str, Any]:
         return {
             "model_state": self._state.value,
-            "waiting": self._jobs.waiting,
-            "running": self._jobs.running,
+            **self._jobs.shows(),
             "tokens": self._tokens,
             **self._workers.shows(),
         }
@@ -126,7 +127,8 @@ class ModelActor(Actor):
         except InferenceError as refusal:
             reply.fail(refusal)
             return reply
-        job = self._jobs.add(type(request), body, reply, current_correlation_id())
+        ids = current_correlation_id(), self._tracing.traceparent
+        job = self._jobs.add(type(request), body, reply, *ids)
         reply.when_closed(functools.partial(self._closed, job))
         self._send_next()
         return reply
@@ -141,11 +143,11 @@ class ModelActor(Actor):
         """Give the worker what it has room for; replace it first where that is due."""
         if not self._state.takes_work:
             return
-        if self._worn is None:
+        if self._worn is None and not self._suspects:
             while (job := self._jobs.start_next()) is not None:
                 self._workers.serving.send(self._codec.run(job))
         self._enter(ModelState.BUSY if self._jobs.running else ModelState.READY)
-        if self._worn is not None and not self._jobs.running:
+        if self._worn is not None and not self._suspects and not self._jobs.running:
             self._replace()
 
     # -- what the workers say (see WorkerOwner)
@@ -156,7 +158,6 @@ class ModelActor(Actor):
             return
         if self._enter(worker.state) and worker.is_ready:
             self._serve_with(worker)
-            self.context.set_ready(True)
             self._send_next()
 
     def worker_beat(self, worker: ModelWorker) -> None:
@@ -180,6 +181,8 @@ class ModelActor(Actor):
                 self._began(id)
             case Chunk(id, chunk):
                 self._chunk(id, chunk)
+            case Timed(id):
+                tell_times(self.context, self._jobs.find(id), worker.pid, report)
             case Done(id, reply):
                 self._done(id, reply)
             case Failed(id, error, True):
@@ -213,6 +216,7 @@ class ModelActor(Actor):
     # -- what follows from it
 
     def _serve_with(self, worker: ModelWorker) -> None:
+        self.context.set_ready(True)
         self._worn = None
         self._suspects = 0
         self._jobs.most_running = self._max_in_worker or worker.max_batch + 1
@@ -243,7 +247,7 @@ class ModelActor(Actor):
         job = self._jobs.find(id)
         # What begins after the device broke, before the process ends, has nothing to do with it.
         if job is not None and not self._suspects:
-            job.is_begun = True
+            self._jobs.begin(job)
 
     def _chunk(self, id: int, chunk: msgspec.Raw) -> None:
         job = self._jobs.find(id)
@@ -269,9 +273,11 @@ class ModelActor(Actor):
         """Answer one that was in work, which costs this worker. Nobody else is to blame."""
         self._suspects = self._suspects or max(1, self._jobs.begun)
         known = error_from(error)
-        known.details.update(suspected(self._suspects))
+        worker = self._workers.serving
+        known.details.update(suspected(self._suspects), worker=worker.number)
+        self.context.set_ready(False)
         self._finish(id, lambda job: job.reply.fail(known))
-        self._workers.serving.kill("its device can't be used any more")
+        worker.kill("its device can't be used any more")
 
     def _finish(self, id: int, answer: Callable[[Job], object]) -> None:
         job = self._jobs.finish(id)

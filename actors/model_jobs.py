@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from failsoft.actors.reply import Reply, StreamReply
 from failsoft.messages import InferenceError, ModelOverloaded
+from failsoft.messages.frames import Timed
+from failsoft.messages.trace_events import RequestServed
+
+if TYPE_CHECKING:
+    from failsoft.actors.context import Context
 
 
 class Job(msgspec.Struct, eq=False):
@@ -16,7 +21,8 @@ class Job(msgspec.Struct, eq=False):
 
     kind: the request's type. body: the request, encoded.
     is_begun: its engine was given it. tokens: seen so far, for streams.
-    cancelled_at: when the worker was told to stop it.
+    cancelled_at: when the worker was told to stop it. traceparent: where it is traced.
+    beside: the traceparents of those that were in the batch when it was begun.
     """
 
     id: int
@@ -27,6 +33,8 @@ class Job(msgspec.Struct, eq=False):
     is_begun: bool = False
     tokens: int = 0
     cancelled_at: float | None = None
+    traceparent: str | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def is_stream(self) -> bool:
@@ -45,6 +53,23 @@ class Job(msgspec.Struct, eq=False):
 def suspected(begun: int) -> dict[str, Any]:
     """Give the details of an error whose request is one of ``begun`` that may have caused it."""
     return {"begun": True, "begun_with": begun - 1}
+
+
+def tell_times(context: Context, job: Job | None, pid: int | None, times: Timed) -> None:
+    """Publish when a request that is traced was where."""
+    if job is not None and job.traceparent is not None:
+        context.publish(
+            RequestServed,
+            pid=pid or 0,
+            arrived=times.arrived,
+            began=times.began,
+            shown=times.shown,
+            ended=times.ended,
+            most_at_once=times.most_at_once,
+            beside=job.beside,
+            correlation_id=job.correlation_id,
+            traceparent=job.traceparent,
+        )
 
 
 def lose(jobs: Sequence[Job], error: InferenceError, *, has_culprit: bool) -> None:
@@ -83,6 +108,17 @@ class Jobs:
         """Give how many the engine has in hand."""
         return sum(job.is_begun for job in self._running.values())
 
+    def shows(self) -> dict[str, int]:
+        """Give how many there are, where."""
+        return {"waiting": self.waiting, "running": self.running, "batch": self.begun}
+
+    def begin(self, job: Job) -> None:
+        """Take note that the engine has a job in hand, and which others that are traced."""
+        if job.traceparent is not None:
+            others = (other.traceparent for other in self._running.values() if other.is_begun)
+            job.beside = tuple(other for other in others if other is not None)
+        job.is_begun = True
+
     def check_room(self) -> None:
         """Raise ModelOverloaded where no more may wait."""
         if len(self._waiting) >= self.most_waiting:
@@ -93,10 +129,15 @@ class Jobs:
             )
 
     def add(
-        self, kind: type, body: msgspec.Raw, reply: Reply[Any], correlation_id: str | None
+        self,
+        kind: type,
+        body: msgspec.Raw,
+        reply: Reply[Any],
+        correlation_id: str | None,
+        traceparent: str | None,
     ) -> Job:
         """Take a request in, to wait."""
-        job = Job(self._next_id, kind, body, reply, correlation_id)
+        job = Job(self._next_id, kind, body, reply, correlation_id, traceparent=traceparent)
         self._next_id += 1
         self._waiting[job.id] = job
         return job

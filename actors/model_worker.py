@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -40,6 +41,7 @@ from failsoft.messages.frames import (
     Loading,
     Ready,
     Report,
+    Timed,
     Warming,
 )
 
@@ -48,7 +50,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("failsoft.model")
 
-Answering = Began | Chunk | Done | Failed
+_numbers = itertools.count(1)
+
+Answering = Began | Chunk | Timed | Done | Failed
 
 
 class WorkerOwner(Protocol):
@@ -78,12 +82,14 @@ class WorkerOwner(Protocol):
 class ModelWorker:
     """Start a worker, and follow it to its end.
 
-    is_spare: it stands by; nobody waits for it. answered: requests that it has ended.
+    number: which one it is, of all in this process; errors name it in their details, as
+        ``worker``. is_spare: it stands by; nobody waits for it. answered: requests that it ended.
     """
 
     def __init__(
         self, spec: WorkerSpec, context: Context, owner: WorkerOwner, *, is_spare: bool = False
     ) -> None:
+        self.number = next(_numbers)
         self.is_spare = is_spare
         self.state = ModelState.STARTING
         self.numbers = WorkerNumbers()
@@ -159,7 +165,7 @@ class ModelWorker:
     def _heed(self, report: Report) -> None:
         publish = self._context.publish
         match report:
-            case Began() | Chunk() | Done() | Failed():
+            case Began() | Chunk() | Timed() | Done() | Failed():
                 self._owner.worker_answers(self, report)
             case Heartbeat():
                 self.numbers.heed(report)
@@ -202,7 +208,11 @@ class ModelWorker:
             publish(WorkerAbandoned, reason=gone.reason, abandoned=abandoned)
         if not gone.was_asked:
             said = "The model's worker process was lost; try again."
-            details = {"reason": gone.reason, "was_hung": gone.was_hung}
+            details = {
+                "reason": gone.reason,
+                "was_hung": gone.was_hung,
+                "worker": self.number,
+            }
             self._lose(WorkerLost(said, details=details))
         self._owner.worker_gone(self)
 

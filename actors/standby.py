@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from failsoft.actors.model_state import WorkerNumbers
 from failsoft.actors.model_worker import ModelWorker
-from failsoft.gpu.process_memory import available_bytes, total_bytes
+from failsoft.gpu.machine_memory import machine_memory
 from failsoft.messages.events import StandbyRefused
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Standby:
         now = self._context.clock.now()
         if self._worker is not None or now < self._not_before:
             return
-        refused = lacks_room(beside.numbers, available_bytes(), total_bytes())
+        refused = lacks_room(beside.numbers, *machine_memory())
         if refused is None:
             self._refused = None
             self._worker = self._make()

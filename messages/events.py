@@ -1,7 +1,8 @@
 """Events: what happened in the tree, one frozen Struct each, published on the event bus.
 
 ``path`` is the actor it happened to; ``at`` is in seconds on the system's clock. Texts such as
-``reason`` are for people and the log; nothing is decided by parsing them.
+``reason`` are for people and the log; nothing is decided by parsing them. ``traceparent`` is a
+request's place in a trace, where that is recorded.
 """
 
 from __future__ import annotations
@@ -221,12 +222,17 @@ class BreakerChanged(Event, frozen=True, kw_only=True):
 
 
 class RequestRetried(Event, frozen=True, kw_only=True):
-    """All models failed a request; it goes round again in ``delay`` seconds, the nth time."""
+    """All models failed a request; it goes round again in ``delay`` seconds, the nth time.
+
+    is_owed: a worker was lost over it; such a round isn't of the retry budget.
+    """
 
     round: int
     delay: float
     cause: str
+    is_owed: bool
     correlation_id: str | None
+    traceparent: str | None = None
 
 
 class RequestHedged(Event, frozen=True, kw_only=True):
@@ -235,6 +241,7 @@ class RequestHedged(Event, frozen=True, kw_only=True):
     model: str
     hedge: str
     correlation_id: str | None
+    traceparent: str | None = None
 
 
 class RequestShed(Event, frozen=True, kw_only=True):
@@ -243,6 +250,7 @@ class RequestShed(Event, frozen=True, kw_only=True):
     model: str
     priority: int
     correlation_id: str | None
+    traceparent: str | None = None
 
 
 class RequestQuarantined(Event, frozen=True, kw_only=True):
@@ -253,6 +261,7 @@ class RequestQuarantined(Event, frozen=True, kw_only=True):
     workers_lost: int
     seconds: float
     correlation_id: str | None
+    traceparent: str | None = None
 
 
 class FellBack(Event, frozen=True, kw_only=True):
@@ -261,6 +270,7 @@ class FellBack(Event, frozen=True, kw_only=True):
     model: str
     cause: str
     correlation_id: str | None
+    traceparent: str | None = None
 
 
 class RequestFinished(Event, frozen=True, kw_only=True):
@@ -283,6 +293,7 @@ class RequestFinished(Event, frozen=True, kw_only=True):
     prompt_tokens: int
     completion_tokens: int
     correlation_id: str | None
+    traceparent: str | None = None
 
 
 class SubscriberDropped(Event, frozen=True, kw_only=True):

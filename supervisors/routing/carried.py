@@ -12,7 +12,7 @@ from failsoft.actors import Reply
 from failsoft.actors.cell import Cell
 from failsoft.actors.clock import Timer
 from failsoft.actors.request_context import deadline_var
-from failsoft.supervisors.routing.route import Route
+from failsoft.supervisors.routing.route import Attempt, Route
 
 
 class Carried(msgspec.Struct, eq=False):
@@ -43,7 +43,7 @@ def annotated(reply: Any, route: Route) -> Any:
     warning = reply.warning
     # Of a stream, the last chunk alone has it.
     if route.request is not route.asked and getattr(reply, "finish_reason", "") is not None:
-        warning = " ".join(filter(None, (warning, route.warning)))
+        warning = " ".join(filter(None, (warning, route.warning))) or None
     return replace(
         reply,
         model_used=route.model,
@@ -74,5 +74,16 @@ def finished_event(route: Route, outcome: str, at: float) -> dict[str, Any]:
         "degradation_level": route.level.value,
         "prompt_tokens": getattr(route.usage, "prompt_tokens", 0),
         "completion_tokens": getattr(route.usage, "completion_tokens", 0),
-        "correlation_id": route.correlation_id,
+        **route.ids,
+    }
+
+
+def attempt_event(attempt: Attempt, outcome: str, at: float) -> dict[str, Any]:
+    """Give what AttemptEnded tells."""
+    return {
+        "model": attempt.target.id,
+        "outcome": outcome,
+        "seconds": at - attempt.began_at,
+        "is_hedge": attempt.is_hedge,
+        **attempt.route.ids,
     }

@@ -125,20 +125,18 @@ class LoadLevel:
 def degraded(request: RequestT, level: Level, degradation: Degradation) -> tuple[RequestT, bool]:
     """Give the request with as many tokens and steps as the level allows; tell whether it is less.
 
-    There is at least one of each. Fields that a request hasn't, or leaves open, stay so.
+    There is at least one of each. It has the divisor for the batch that it will be in, too: only
+    the model's worker knows its size. Fields that a request hasn't, or leaves open, stay so.
     """
-    quality = degradation.quality[_LEVELS.index(level)]
-    changes = {
-        name: max(1, _floor(value * quality))
+    at = _LEVELS.index(level)
+    changes: dict[str, float] = {
+        name: max(1, _floor(value * degradation.quality[at]))
         for name in _SCALED
         if isinstance(value := getattr(request, name, None), int) and value > 1
     }
+    if hasattr(request, "batch_divisor"):
+        changes["batch_divisor"] = degradation.batch_divisor[at]
     return _replaced(request, changes)
-
-
-def batch_size(size: int, level: Level, degradation: Degradation) -> int:
-    """Give how many requests a batch may hold at this level: at least one."""
-    return max(1, _floor(size / degradation.batch_divisor[_LEVELS.index(level)]))
 
 
 def halved(request: RequestT) -> RequestT | None:
@@ -169,7 +167,7 @@ def warning_for(
     return f"The service is {busy}, so the answer was made with {cut}." if cut else ""
 
 
-def _replaced(request: RequestT, changes: dict[str, int]) -> tuple[RequestT, bool]:
+def _replaced(request: RequestT, changes: dict[str, float]) -> tuple[RequestT, bool]:
     if all(getattr(request, name) == value for name, value in changes.items()):
         return request, False
     return msgspec.structs.replace(request, **changes), True

@@ -28,6 +28,7 @@ from failsoft.supervisors.routing.moves import (
 )
 from failsoft.supervisors.routing.poison import Quarantine
 from failsoft.supervisors.routing.policy import RoutePolicy
+from failsoft.supervisors.routing.retry import pause_before_retry
 from failsoft.supervisors.routing.route import Attempt, Route, Stage
 from failsoft.supervisors.routing.target import Target
 from failsoft.supervisors.routing.tending import SOON, Tending
@@ -110,7 +111,7 @@ class Dispatcher(Tending):
         self._detach(attempt)
         route.failed(attempt, failure)
         # First of all: where the circuit opens, those who wait are sent on, and not the like of it.
-        is_poison = failure.lost_worker and self._is_poison(route, target, now)
+        is_poison = failure.lost_worker and self._is_poison(route, target, failure, now)
         self._count(attempt, attempt.is_fault(failure, now), now)
         target.line.release(now, None)
         if failure.is_models_fault and not getattr(error, "is_refusal", False):
@@ -150,8 +151,9 @@ class Dispatcher(Tending):
 
     def failed_late(self, attempt: Attempt, error: BaseException, now: float) -> list[Move]:
         """Take note that a model failed what it was told to stop: it may yet be its doing."""
-        if Failure.of(error).lost_worker:
-            self._is_poison(attempt.route, attempt.target, now)
+        failure = Failure.of(error)
+        if failure.lost_worker:
+            self._is_poison(attempt.route, attempt.target, failure, now)
         return self._take()
 
     def due(self, route: Route, now: float) -> list[Move]:
@@ -175,7 +177,7 @@ class Dispatcher(Tending):
     def _stuck(self, route: Route, hopeful: list[Target], now: float) -> None:
         """Deal with a request that no model takes now: another round, a wait, or an end."""
         if any(failure.is_retryable for failure in route.round.values()):
-            delay = self._pause_before_retry(route, now)
+            delay, is_owed = self._pause_before_retry(route, now), route.is_owed
             if delay is not None:
                 route.rounds += 1
                 route.round = {}
@@ -186,7 +188,8 @@ class Dispatcher(Tending):
                     round=route.rounds,
                     delay=delay,
                     cause=route.last.kind if route.last is not None else "",
-                    correlation_id=route.correlation_id,
+                    is_owed=is_owed,
+                    **route.ids,
                 )
                 self._moves.append(Later(route, delay))
                 return
@@ -199,15 +202,12 @@ class Dispatcher(Tending):
 
     def _pause_before_retry(self, route: Route, now: float) -> float | None:
         """Give the seconds before the next round; None where there is to be none."""
-        if route.rounds >= self.policy.retries or self._closing is not None:
+        if self._closing is not None:
             return None
-        failures = [failure for failure in route.round.values() if failure.is_retryable]
-        delay = self.policy.retry_backoff.delay(route.rounds + 1, self._random)
-        delay = max(delay, min(failure.retry_after for failure in failures))
-        if now + delay >= route.deadline:
+        delay = pause_before_retry(route, self.policy, self.targets, self._random)
+        if delay is None or now + delay >= route.deadline:
             return None
-        is_owed = any(failure.is_of_worker for failure in failures)
-        return delay if is_owed or self._may_spend(now) else None
+        return delay if route.is_owed or self._may_spend(now) else None
 
     def _tries_half(self, route: Route, now: float) -> bool:
         """Make the request smaller, once, where that may help."""
@@ -250,17 +250,18 @@ class Dispatcher(Tending):
 
     def _fall_back(self, route: Route, target: Target, cause: str) -> None:
         self.fell_back += 1
-        self._tell(FellBack, model=target.id, cause=cause, correlation_id=route.correlation_id)
+        self._tell(FellBack, model=target.id, cause=cause, **route.ids)
 
     # -- poison
 
-    def _is_poison(self, route: Route, target: Target, now: float) -> bool:
+    def _is_poison(self, route: Route, target: Target, failure: Failure, now: float) -> bool:
         """Blame the request for a lost worker; tell whether that makes it one too many."""
         poison = self.policy.poison
         is_held = self.quarantine.held(route.fingerprint, now) is not None
         # However many like it were in work there, it was one worker.
-        is_new = route.fingerprint not in target.blamed
-        target.blamed.add(route.fingerprint)
+        blamed = (failure.worker, route.fingerprint)
+        is_new = blamed not in target.blamed
+        target.blamed.add(blamed)
         if is_new and self.quarantine.blame(route.fingerprint, now, route.kind):
             is_held = True
             self._tell(
@@ -269,7 +270,7 @@ class Dispatcher(Tending):
                 request=route.kind,
                 workers_lost=poison.workers_lost,
                 seconds=poison.seconds,
-                correlation_id=route.correlation_id,
+                **route.ids,
             )
             self._refuse_twins(route, now)
         return is_held or route.workers_lost >= poison.workers_lost

@@ -37,6 +37,11 @@ class Failure(msgspec.Struct, frozen=True):
         return self.error.kind
 
     @property
+    def worker(self) -> object:
+        """Tell one lost worker of a model from the next; None where the model doesn't."""
+        return self.error.details.get("worker")
+
+    @property
     def is_of_worker(self) -> bool:
         """Tell whether a worker was lost, by whosever doing.
 

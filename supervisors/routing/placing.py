@@ -127,7 +127,7 @@ class Placing:
             RequestShed,
             model=target.id,
             priority=route.priority,
-            correlation_id=route.correlation_id,
+            **route.ids,
         )
         self._place(route, now)
 
@@ -197,7 +197,7 @@ class Placing:
                     RequestHedged,
                     model=attempt.target.id,
                     hedge=target.id,
-                    correlation_id=route.correlation_id,
+                    **route.ids,
                 )
                 self._send(route, target, now, is_hedge=True)
             break

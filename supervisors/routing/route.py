@@ -77,6 +77,7 @@ class Route(msgspec.Struct, eq=False):
     deadline: float
     is_stream: bool = False
     correlation_id: str | None = None
+    traceparent: str | None = None
     carried: Any = None
     is_canary: bool = False
     request: Any = None
@@ -110,6 +111,11 @@ class Route(msgspec.Struct, eq=False):
     @property
     def is_over(self) -> bool:
         return self.stage is Stage.OVER
+
+    @property
+    def ids(self) -> dict[str, str | None]:
+        """Give what an event about it is found by."""
+        return {"correlation_id": self.correlation_id, "traceparent": self.traceparent}
 
     @property
     def kind(self) -> str:
@@ -157,6 +163,11 @@ class Route(msgspec.Struct, eq=False):
     def work(self) -> float | None:
         """Give how much work its answer was, in tokens; None where that isn't known."""
         return getattr(self.usage, "completion_tokens", None) or None
+
+    @property
+    def is_owed(self) -> bool:
+        """Tell whether a worker was lost over it in this round: the budget doesn't bear that."""
+        return any(failure.is_of_worker for failure in self.round.values() if failure.is_retryable)
 
     def error(self, error: InferenceError, **details: Any) -> InferenceError:
         """Give ``error`` as this request's answer."""

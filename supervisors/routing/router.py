@@ -19,12 +19,20 @@ from failsoft.actors.handlers import Handler, deferring_handler
 from failsoft.actors.relay import forward
 from failsoft.actors.reply import StreamReply
 from failsoft.actors.signals import ChildReadiness
+from failsoft.actors.tracing import Tracing
 from failsoft.messages import GenerateText, InferenceTimeout, Request
 from failsoft.messages.events import RequestFinished
+from failsoft.messages.trace_events import AttemptEnded
 from failsoft.supervisors.backoff import Backoff
 from failsoft.supervisors.intensity import Intensity
 from failsoft.supervisors.routing.candidate import Candidate
-from failsoft.supervisors.routing.carried import Carried, annotated, finished_event, outcome_of
+from failsoft.supervisors.routing.carried import (
+    Carried,
+    annotated,
+    attempt_event,
+    finished_event,
+    outcome_of,
+)
 from failsoft.supervisors.routing.dispatcher import Dispatcher
 from failsoft.supervisors.routing.load import LoadGauge
 from failsoft.supervisors.routing.moves import (
@@ -101,6 +109,7 @@ class Router(Operated):
         self._now = clock.now
         self._events = self.context.system.events
         self._gauge = self.context.system.extension(LoadGauge)
+        self._tracing = self.context.system.extension(Tracing)
         self._dispatcher = Dispatcher(
             self._candidates, self._policy, self.context.random, clock.now()
         )
@@ -139,6 +148,9 @@ class Router(Operated):
             correlation_id=current_correlation_id(),
             carried=Carried(reply, copy_context()),
         )
+        if self._tracing.begin is not None:
+            begin, path = self._tracing.begin, self.context.path
+            route.traceparent = begin(path, route.kind, route.carried.context)
         reply.when_closed(functools.partial(self._left, route))
         self._carry_out(self._dispatcher.arrive(route, self._gauge.level, now))
         return reply
@@ -167,6 +179,7 @@ class Router(Operated):
                     failed = None if answer.cancelled() else answer.exception()
                     self._finished(route, outcome_of(failed) if failed else "cancelled", at)
                 case CallOff(attempt):
+                    self._attempt_ended(attempt, "called_off")
                     if attempt.carried is not None:
                         attempt.carried.abandon()
                         attempt.carried.when_failed_late(functools.partial(self._late, attempt))
@@ -193,6 +206,7 @@ class Router(Operated):
             pass_on = functools.partial(self._pass_on, attempt) if route.is_stream else None
             reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on)
         except Exception as error:
+            self._attempt_ended(attempt, outcome_of(error))
             self._carry_out(self._dispatcher.failed(attempt, error, self._now()))
             return
         attempt.carried = reply
@@ -215,6 +229,7 @@ class Router(Operated):
             return
         try:
             error = answer.exception()
+            self._attempt_ended(attempt, outcome_of(error) if error else "ok")
             if error is None:
                 moves = self._dispatcher.answered(attempt, answer.result(), self._now())
             else:
@@ -225,6 +240,11 @@ class Router(Operated):
                 attempt.route.carried.reply.abandon()
         except Exception as error:
             self.context.crash(error)
+
+    def _attempt_ended(self, attempt: Attempt, outcome: str) -> None:
+        if attempt.route.traceparent is not None:
+            told = attempt_event(attempt, outcome, self._now())
+            self.context.publish(AttemptEnded, **told)
 
     def _late(self, attempt: Attempt, error: BaseException) -> None:
         """Hear that a model failed a request which it had been told to stop."""

@@ -47,7 +47,8 @@ class Target:
     unready_since: when it began not to want work, where it hasn't ended.
     is_down: its supervisor won't start it, unless it is told to.
     known_generation: of the circuit, as last told of.
-    blamed: the fingerprints of what was in work when it was lost, until it is started again.
+    blamed: the fingerprints of what was in work when a worker of it was lost, each with that
+        worker, until it is started again.
     is_counted: the failure that its next end is due to has been counted.
     """
 
@@ -85,7 +86,7 @@ class Target:
         self.is_choosy = spec.is_choosy
         self.is_ready = False
         self.is_counted = False
-        self.blamed: set[str] = set()
+        self.blamed: set[tuple[object, str]] = set()
         self.is_down = False
         self.unready_since: float | None = None
         self.starts_at: float | None = None

@@ -18,6 +18,8 @@ from failsoft.messages.events import (
     ActorFailed,
     ChildRestarted,
     ModelStateChanged,
+    StandbyPromoted,
+    StandbyReady,
     WorkerEnded,
     WorkerReady,
 )
@@ -99,6 +101,24 @@ async def test_a_prompt_that_kills_costs_two_workers_and_its_like_none() -> None
         assert len(deaths(events)) == 2
         await events.wait_until(lambda: len(events.of(WorkerReady)) == 4)
         assert len(events.of(ChildRestarted)) == 2
+
+
+async def test_the_workers_that_it_costs_are_two_though_a_spare_stands_by() -> None:
+    """WK-10 The first loss is no end of the actor, and yet it is one loss and not none."""
+    async with System() as system:
+        events = EventRecorder(system)
+        worker = scripted(KILLS, heartbeat_every=0.05)
+        spec = router("text", model("a", worker, standby=True), backoff=NO_WAIT)
+        ref = await system.spawn(spec.start, "text")
+        await events.wait_for(StandbyReady)
+        await ask(ref, "a lovely prompt")
+        with pytest.raises(PoisonedRequest):
+            await ref.ask(DEADLY, timeout=PATIENT)
+        with pytest.raises(PoisonedRequest):
+            await ask(ref, PROMPT, seed=7)
+        assert deaths(events) == ["text/a"] * 2
+        assert (await ask(ref, "a lovely prompt")).text == "a lovely prompt"
+        assert len(events.of(StandbyPromoted)) == 1
 
 
 async def test_with_one_model_the_second_worker_is_its_next_one() -> None:

@@ -44,7 +44,8 @@ class World:
     """Hold all requests, all attempts under way and all timers; see that each move may be.
 
     live: attempts that were sent and haven't ended. ends: route → how it ended.
-    told: events by kind. circuits: the states as told of. looks: when each target is looked at.
+    told: events by kind, but for retries that the budget doesn't bear. circuits: the states as
+    told of. looks: when each target is looked at.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class World:
                 case CallOff(attempt):
                     self._end(attempt)
                 case Tell(kind, fields):
-                    self.told[kind.__name__] += 1
+                    self.told[kind.__name__] += not fields.get("is_owed", False)
                     if kind is BreakerChanged:
                         assert self.circuits[fields["model"]] == fields["before"]
                         self.circuits[fields["model"]] = fields["after"]

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failsoft.gpu.batch_room import BatchRoom
 from failsoft.messages import GenerateText, Request
 from failsoft.supervisors.routing.degradation import (
     Degradation,
     Level,
     LoadLevel,
-    batch_size,
     degraded,
     halved,
     warning_for,
@@ -128,7 +128,8 @@ def test_tokens_and_steps_are_scaled(level: Level, tokens: int, steps: int) -> N
     """DG-02 100 → 70 → 40, 50 → 35 → 20; the rest of the request stays."""
     asked = GenerateText("Hi", max_tokens=100, seed=3)
     served, is_less = degraded(asked, level, DEFAULTS)
-    assert served == GenerateText("Hi", max_tokens=tokens, seed=3)
+    divisor = DEFAULTS.batch_divisor[list(Level).index(level)]
+    assert served == GenerateText("Hi", max_tokens=tokens, seed=3, batch_divisor=divisor)
     assert is_less is (level is not FULL)
     assert degraded(Draw("a cat"), level, DEFAULTS)[0] == Draw("a cat", steps)
     assert asked.max_tokens == 100
@@ -139,7 +140,7 @@ def test_ninety_tokens_are_sixty_three() -> None:
     assert degraded(GenerateText("Hi", max_tokens=90), REDUCED, DEFAULTS)[0].max_tokens == 63
 
 
-@pytest.mark.parametrize("asked", [GenerateText("Hi", max_tokens=1), Embed("Hi")])
+@pytest.mark.parametrize("asked", [Draw("Hi", 1, max_tokens=1), Embed("Hi")])
 def test_what_cannot_be_less_is_left(asked: Any) -> None:
     """DG-02 It is the same request, and is told to be."""
     served, is_less = degraded(asked, MINIMAL, DEFAULTS)
@@ -153,15 +154,21 @@ def test_there_is_always_one_left(tokens: int, level: Level) -> None:
     served, is_less = degraded(GenerateText("Hi", max_tokens=tokens), level, DEFAULTS)
     tenths = {FULL: 10, REDUCED: 7, MINIMAL: 4}[level]
     assert served.max_tokens == max(1, tokens * tenths // 10)
-    assert is_less is (served.max_tokens < tokens)
+    assert is_less is (level is not FULL)
 
 
 @pytest.mark.parametrize(
     ("size", "sizes"), [(8, [8, 5, 2]), (1, [1, 1, 1]), (2, [2, 1, 1]), (9, [9, 6, 3])]
 )
 def test_batches_are_divided(size: int, sizes: list[int]) -> None:
-    """DG-02 8 → 5 → 2, and 1 stays 1."""
-    assert [batch_size(size, level, DEFAULTS) for level in Level] == sizes
+    """DG-02 8 → 5 → 2, and 1 stays 1: so many a worker's batch of ``size`` takes in."""
+    room = BatchRoom(size, 10_000)
+    for level, expected in zip(Level, sizes, strict=True):
+        served, _ = degraded(GenerateText("Hi"), level, DEFAULTS)
+        running: list[int] = []
+        while room.fits(running, 10, divisor=served.batch_divisor):
+            running.append(10)
+        assert len(running) == expected
 
 
 def test_a_request_is_halved() -> None:

@@ -45,6 +45,18 @@ async def test_retries_come_after_1_2_and_4_seconds(system: System, events: list
     assert (finished.attempts, finished.outcome) == (4, "generation_failed")
 
 
+async def test_a_model_that_is_ready_though_it_lost_its_worker_is_asked_again_at_once(
+    system: System, events: list[Event]
+) -> None:
+    """WK-01 A spare has taken over: a pause would give it time for nothing."""
+    gone = WorkerLost("gone", details={"worker": 1}).as_answer()
+    ref = await spawn_router(system, candidate("a", scripted(gone, "fine")), **PLAIN)
+    assert (await ref.ask(HELLO)).text == "fine"
+    assert now() == 0
+    (retried,) = of_kind(events, RequestRetried)
+    assert (retried.delay, retried.is_owed) == (0, True)
+
+
 async def test_the_waits_are_jittered(system: System, events: list[Event]) -> None:
     """RY-01 Each is drawn from 0 up to the bound: no two requests come back together."""
     options = {**PLAIN, "retry_backoff": Backoff(), "budget": None}

@@ -1,0 +1,1 @@
+"""Alerting: what stands between an event and the people who must hear of it."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from failsoft.actors.remote_errors import error_in_stream, failed
+from failsoft.actors.remote_logprobs import Logprobs
 from failsoft.actors.remote_spec import RemoteSpec
 from failsoft.messages import (
     FinishReason,
@@ -15,6 +16,7 @@ from failsoft.messages import (
     InvalidInput,
     TextChunk,
     TextReply,
+    TokenLogprob,
     Usage,
 )
 from failsoft.messages.embedding import Embed, EmbeddingReply
@@ -33,10 +35,14 @@ class _Choice(msgspec.Struct, frozen=True):
     delta: _Content | None = None
     text: str | None = None
     finish_reason: str | None = None
+    logprobs: Logprobs | None = None
 
     def said(self, part: Literal["message", "delta", "text"]) -> str | None:
         found = getattr(self, part)
         return (found.content or "") if isinstance(found, _Content) else found
+
+    def told(self) -> tuple[TokenLogprob, ...]:
+        return () if self.logprobs is None else self.logprobs.told()
 
 
 class _Tokens(msgspec.Struct, frozen=True):
@@ -88,9 +94,21 @@ def text_body(request: GenerateText, spec: RemoteSpec, *, stream: bool) -> bytes
     for name in ("frequency_penalty", "presence_penalty"):
         if penalty := getattr(request, name):
             body[name] = penalty
+    if request.response_format is not None:
+        body["response_format"] = request.response_format
+    if request.logprobs:
+        body |= _logprobs_asked(request)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return _encoded(body)
+
+
+def _logprobs_asked(request: GenerateText) -> dict[str, Any]:
+    if isinstance(request.prompt, str):
+        said = "can't be had of a remote model for a plain prompt; send a chat"
+        raise InvalidInput.in_fields({"logprobs": said})
+    top = {"top_logprobs": request.top_logprobs} if request.top_logprobs else {}
+    return {"logprobs": True, **top}
 
 
 def text_reply(request: GenerateText, body: bytes) -> TextReply:
@@ -100,9 +118,15 @@ def text_reply(request: GenerateText, body: bytes) -> TextReply:
     text = completion.choices[0].said(part) if completion.choices else None
     if text is None:
         raise failed("The remote server's answer has no text.")
-    reason = completion.choices[0].finish_reason or "stop"
-    usage = _usage(completion.usage, 0)
-    return TextReply(text, _finish_reason(reason), usage, warning=_early_end(reason))
+    choice = completion.choices[0]
+    reason = choice.finish_reason or "stop"
+    return TextReply(
+        text,
+        _finish_reason(reason),
+        _usage(completion.usage, 0),
+        warning=_early_end(reason),
+        logprobs=choice.told() if request.logprobs else None,
+    )
 
 
 class TextPieces:
@@ -118,6 +142,8 @@ class TextPieces:
         self._spec = spec
         self._reason: str | None = None
         self._usage: _Tokens | None = None
+        self._has_logprobs = request.logprobs
+        self._logprobs: tuple[TokenLogprob, ...] = ()
         self.pieces = 0
 
     def __repr__(self) -> str:
@@ -134,11 +160,13 @@ class TextPieces:
             return None
         choice = completion.choices[0]
         self._reason = choice.finish_reason or self._reason
+        if self._has_logprobs:
+            self._logprobs += choice.told()
         text = choice.said(self._part)
         if not text:
             return None
         self.pieces += 1
-        return TextChunk(text)
+        return TextChunk(text, logprobs=self._logprobs_of_chunk())
 
     def end(self) -> TextChunk:
         """Give the last chunk. Raises GenerationFailed where the answer has no end."""
@@ -152,7 +180,13 @@ class TextPieces:
             finish_reason=_finish_reason(self._reason),
             usage=_usage(self._usage, self.pieces),
             warning=_early_end(self._reason),
+            logprobs=self._logprobs_of_chunk(),
         )
+
+    def _logprobs_of_chunk(self) -> tuple[TokenLogprob, ...] | None:
+        """Give those since the last chunk: an event without text has no chunk of its own."""
+        told, self._logprobs = self._logprobs, ()
+        return told if self._has_logprobs else None
 
 
 def embed_body(request: Embed, spec: RemoteSpec) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -41,12 +42,16 @@ class BatchRoom:
     def limit(self) -> int:
         return self._limit
 
-    def fits(self, running: Sequence[int], tokens: int) -> bool:
-        """Tell whether a request of ``tokens`` goes with those of ``running``. One alone does."""
+    def fits(self, running: Sequence[int], tokens: int, *, divisor: float = 1.0) -> bool:
+        """Tell whether a request of ``tokens`` goes with those of ``running``. One alone does.
+
+        divisor: of the requests at once, where load has each of them be one of fewer.
+        """
         if not running:
             return True
         rows = len(running) + 1
-        return rows <= self._limit and rows * max(*running, tokens) <= self._most_tokens
+        limit = min(self._limit, math.floor(self._most / divisor))
+        return rows <= limit and rows * max(*running, tokens) <= self._most_tokens
 
     def shrink(self, running: int) -> None:
         """Halve the limit: ``running`` requests at once were too many."""

@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 import torch
 
 from failsoft.gpu.classify import classify
+from failsoft.gpu.device_memory import free_cache
 from failsoft.gpu.embedding_batches import batches
 from failsoft.gpu.embedding_loading import load_encoder, own_length
-from failsoft.gpu.model_source import ModelSource, free_cache
+from failsoft.gpu.memory_room import MAX_MEMORY_SHARE
+from failsoft.gpu.model_source import ModelSource
 from failsoft.messages.embedding import Embed, EmbeddingReply, validate_embed
 from failsoft.messages.errors import (
     ContextLengthExceeded,
@@ -39,6 +41,8 @@ class EmbeddingEngine:
     dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto``: float32 on a CPU, else the one
         that the weights are stored in.
     device: ``cpu``, ``cuda``, ``cuda:N``, ``mps``, or ``auto``: a GPU where there is one.
+    max_memory_share: of the memory of the device, or of the machine on a CPU, that may be in use,
+        by whomever. A model that would take more isn't loaded, and above it no text is begun.
     context_length: the most tokens of a text, where the model's own bound is too much.
     batch_tokens: the most tokens of a batch, padding included. None: 512 on a CPU, where more
         is slower, and 16,384 elsewhere.
@@ -52,10 +56,12 @@ class EmbeddingEngine:
         *,
         dtype: str = "auto",
         device: str = "auto",
+        max_memory_share: float = MAX_MEMORY_SHARE,
         context_length: int | None = None,
         batch_tokens: int | None = None,
     ) -> None:
-        self._source = ModelSource(model, None, dtype, device)
+        self._source = ModelSource(model, None, dtype, device, max_memory_share)
+        self.max_memory_share = max_memory_share
         self._asked_context_length = context_length
         self._asked_batch_tokens = batch_tokens
         self._batch_tokens = 0
@@ -93,6 +99,11 @@ class EmbeddingEngine:
             "dimensions": self._dimensions,
             "parameters": self._model.num_parameters(),
         }
+
+    def warm_up(self) -> None:
+        """Embed a short text for nobody: what a first pass costs once is paid then."""
+        for _ in self.generate(Embed(("Hello",))):
+            pass
 
     def generate(self, request: Embed) -> Generator[None, None, EmbeddingReply]:
         """Answer ``request``: each step is one batch. The generator's return value is the reply.

@@ -18,12 +18,20 @@ import msgspec
 import torch
 
 from failsoft.gpu.classify import classify
+from failsoft.gpu.device_memory import free_cache
 from failsoft.gpu.image_less import less_of, warning_of
 from failsoft.gpu.image_loading import load_pipeline, parameters
 from failsoft.gpu.image_steps import stepwise
-from failsoft.gpu.model_source import ModelSource, free_cache
+from failsoft.gpu.memory_room import MAX_MEMORY_SHARE
+from failsoft.gpu.model_source import ModelSource
 from failsoft.messages.errors import InvalidInput, OutOfMemory
-from failsoft.messages.image import GenerateImage, ImageProgress, ImageReply, validate_image
+from failsoft.messages.image import (
+    MIN_SIDE,
+    GenerateImage,
+    ImageProgress,
+    ImageReply,
+    validate_image,
+)
 
 # Tokenizers that know no length say so with a huge one.
 _NO_LENGTH_FROM = 1_000_000
@@ -37,14 +45,23 @@ class ImageEngine:
         where the device has it.
     device: ``cpu``, ``cuda``, ``cuda:N``, ``mps``, or ``auto``: a GPU where there is one.
     variant: of the weights' files, such as ``fp16``.
+    max_memory_share: of the memory of the device, or of the machine on a CPU, that may be in use,
+        by whomever. A model that would take more isn't loaded, and above it no image is begun.
     """
 
     requests: ClassVar[tuple[type, ...]] = (GenerateImage,)
 
     def __init__(
-        self, model: str, *, dtype: str = "auto", device: str = "auto", variant: str | None = None
+        self,
+        model: str,
+        *,
+        dtype: str = "auto",
+        device: str = "auto",
+        variant: str | None = None,
+        max_memory_share: float = MAX_MEMORY_SHARE,
     ) -> None:
-        self._source = ModelSource(model, None, dtype, device)
+        self._source = ModelSource(model, None, dtype, device, max_memory_share)
+        self.max_memory_share = max_memory_share
         self._variant = variant
         self._pipeline: Any = None
         self._takes: frozenset[str] = frozenset()
@@ -67,6 +84,13 @@ class ImageEngine:
             "dtype": str(pipeline.dtype).removeprefix("torch."),
             "parameters": sum(parameter.numel() for parameter in parameters(pipeline)),
         }
+
+    def warm_up(self) -> None:
+        """Make one step of a small image for nobody: what a first pass costs once is paid then."""
+        side = -(-MIN_SIDE // self._multiple) * self._multiple
+        request = GenerateImage("Hello", width=side, height=side, num_inference_steps=1, seed=0)
+        for _ in self._make(request, None):
+            pass
 
     def generate(self, request: GenerateImage) -> Generator[ImageProgress, None, ImageReply]:
         """Answer ``request``: each diffusion step is a step, and the decoding is the last one.

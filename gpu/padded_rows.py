@@ -120,39 +120,6 @@ class PaddedRows:
         return told
 
 
-class PromptRows(PaddedRows):
-    """Read prompts, some columns a step."""
-
-    def __init__(
-        self, model: Any, new_cache: Callable[[], DynamicCache], rows: Sequence[TextRow]
-    ) -> None:
-        super().__init__(model, new_cache)
-        longest = max(len(row.tokens) for row in rows)
-        self.start(rows, [longest - len(row.tokens) for row in rows])
-
-    @property
-    def is_read(self) -> bool:
-        return self._columns == self._width
-
-    @property
-    def _width(self) -> int:
-        """Give the columns that the prompts have, with their padding."""
-        return self._padding[0] + len(self.rows[0].tokens)
-
-    def read(self, most_tokens: int) -> tuple[Tensor, int]:
-        """Run at most ``most_tokens`` more, with padding, but at least a column.
-
-        Give the scores after them, (rows, vocabulary), and how many tokens were run.
-        """
-        start = self._columns
-        end = min(self._width, start + max(1, most_tokens // len(self.rows)))
-        tokens = [
-            ([0] * padded + row.tokens)[start:end]
-            for row, padded in zip(self.rows, self._padding, strict=True)
-        ]
-        return self.forward(tokens), (end - start) * len(self.rows)
-
-
 def can_join_rows(model: Any) -> bool:
     """Tell whether rows of this model's keys and values can be padded and put together."""
     config = model.config.get_text_config()

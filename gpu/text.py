@@ -14,15 +14,20 @@ from transformers import DynamicCache
 
 from failsoft.gpu.batch_room import BatchRoom
 from failsoft.gpu.chat import encode_prompt
+from failsoft.gpu.device_memory import free_cache
 from failsoft.gpu.engine import Step
+from failsoft.gpu.grammar import GrammarCompiler
 from failsoft.gpu.incremental_text import IncrementalText
-from failsoft.gpu.model_source import ModelSource, free_cache
+from failsoft.gpu.logprobs import Logprobs
+from failsoft.gpu.memory_room import MAX_MEMORY_SHARE
+from failsoft.gpu.model_source import ModelSource
 from failsoft.gpu.padded_rows import can_join_rows
 from failsoft.gpu.sampling import Sampler
 from failsoft.gpu.stop_strings import StopStrings
 from failsoft.gpu.text_batch import TextBatch
 from failsoft.gpu.text_loading import load_text_model
 from failsoft.gpu.text_row import TextRow
+from failsoft.gpu.token_bytes import TokenBytes
 from failsoft.messages.errors import ContextLengthExceeded, ModelLoadingFailed
 from failsoft.messages.request import GenerateText
 from failsoft.messages.validation import validate_text
@@ -40,6 +45,8 @@ class TextEngine:
     dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto``: float32 on a CPU, else the one
         that the weights are stored in.
     device: ``cpu``, ``cuda``, ``cuda:N``, ``mps``, or ``auto``: a GPU where there is one.
+    max_memory_share: of the memory of the device, or of the machine on a CPU, that may be in use,
+        by whomever. A model that would take more isn't loaded, and above it no text is begun.
     max_tokens_limit: the most tokens an answer has, whatever the request asks for.
     context_length: the most tokens of prompt and answer together, where the model's own bound
         is too much for the device.
@@ -50,6 +57,9 @@ class TextEngine:
     batch_delay: in seconds, how long an idle engine waits for more texts after the first.
     continuous: texts join those under way between two tokens, instead of the next batch.
     prompt_chunk: tokens of prompts that are read in one step, and between two tokens of others.
+    prefix_tokens: tokens of prompts whose keys and values are kept, so that of a prompt that
+        begins the same way, by 64 tokens or more, only the rest is read. 0 keeps none, as do
+        models that do one text at a time. After memory ran out nothing is kept any more.
     """
 
     requests: ClassVar[tuple[type, ...]] = (GenerateText,)
@@ -61,6 +71,7 @@ class TextEngine:
         gguf_file: str | None = None,
         dtype: str = "auto",
         device: str = "auto",
+        max_memory_share: float = MAX_MEMORY_SHARE,
         max_tokens_limit: int | None = None,
         context_length: int | None = None,
         max_batch: int = 16,
@@ -68,8 +79,10 @@ class TextEngine:
         batch_delay: float = 0.002,
         continuous: bool = True,
         prompt_chunk: int = 1024,
+        prefix_tokens: int = 4096,
     ) -> None:
-        self._source = ModelSource(model, gguf_file, dtype, device)
+        self._source = ModelSource(model, gguf_file, dtype, device, max_memory_share)
+        self.max_memory_share = max_memory_share
         self._max_tokens_limit = sys.maxsize if max_tokens_limit is None else max_tokens_limit
         self._asked_context_length = context_length
         self.max_batch = max_batch
@@ -77,10 +90,13 @@ class TextEngine:
         self.batch_delay = batch_delay
         self._is_continuous = continuous
         self._prompt_chunk = prompt_chunk
+        self._prefix_tokens = prefix_tokens
         self._context_length = 0
         self._end_tokens: frozenset[int] = frozenset()
         self._model: Any = None
         self._tokenizer: Any = None
+        self._token_bytes: TokenBytes | None = None
+        self._grammars: GrammarCompiler | None = None
         self._batch: TextBatch | None = None
         self._offered: TextRow | None = None
 
@@ -100,6 +116,10 @@ class TextEngine:
             _own_context_length(self._model, self._tokenizer),
             self._asked_context_length or sys.maxsize,
         )
+        self._token_bytes = TokenBytes(self._tokenizer)
+        self._grammars = GrammarCompiler(
+            self._tokenizer, self._model.config.get_text_config().vocab_size, self._end_tokens
+        )
         self._batch = self._new_batch()
         return {
             "model": self._source.name,
@@ -109,6 +129,18 @@ class TextEngine:
             "parameters": self._model.num_parameters(),
             "chat": bool(self._tokenizer.chat_template),
         }
+
+    def warm_up(self) -> None:
+        """Read a short prompt and make a token or two, for nobody and in a batch of its own.
+
+        What a first pass costs once, memory and kernels made ready, is paid then.
+        """
+        batch = self._new_batch()
+        batch.add(self._row_of(0, GenerateText("Hello", max_tokens=2, seed=0)))
+        while batch.rows:
+            for step in batch.step():
+                if step.error is not None:
+                    raise step.error
 
     def begin(self, id: int, request: GenerateText) -> bool:
         """Take a text in; False where it must wait.
@@ -141,7 +173,8 @@ class TextEngine:
 
     def unload(self) -> None:
         """Let go of the model and its memory."""
-        self._model = self._tokenizer = self._batch = self._offered = None
+        self._model = self._tokenizer = self._token_bytes = self._grammars = None
+        self._batch = self._offered = None
         free_cache()
 
     def _check_options(self) -> None:
@@ -154,6 +187,10 @@ class TextEngine:
         ):
             if bound is not None and bound < 1:
                 raise ModelLoadingFailed(f"{name} must be at least 1; it is {bound}.")
+        if self._prefix_tokens < 0:
+            raise ModelLoadingFailed(
+                f"prefix_tokens must be at least 0; it is {self._prefix_tokens}."
+            )
         if not 0 <= self.batch_delay <= 1:
             raise ModelLoadingFailed(
                 f"batch_delay must be from 0 to 1 s; it is {self.batch_delay}."
@@ -161,8 +198,9 @@ class TextEngine:
 
     def _new_batch(self) -> TextBatch:
         new_cache: Callable[[], DynamicCache] = DynamicCache
+        prefix_tokens = self._prefix_tokens
         if self.max_batch == 1 or not can_join_rows(self._model):
-            self.max_batch = 1
+            self.max_batch, prefix_tokens = 1, 0
             new_cache = functools.partial(DynamicCache, config=self._model.config)
         return TextBatch(
             self._model,
@@ -170,6 +208,7 @@ class TextEngine:
             new_cache,
             is_continuous=self._is_continuous,
             prompt_chunk=self._prompt_chunk,
+            prefix_tokens=prefix_tokens,
         )
 
     def _loaded_batch(self) -> TextBatch:
@@ -178,6 +217,8 @@ class TextEngine:
         return self._batch
 
     def _row_of(self, id: int, request: GenerateText) -> TextRow:
+        assert self._grammars is not None
+        assert self._token_bytes is not None
         request = validate_text(request, max_characters=sys.maxsize)
         prompt = encode_prompt(self._tokenizer, request.prompt)
         return TextRow(
@@ -195,6 +236,11 @@ class TextEngine:
             stops=StopStrings(request.stop),
             end_tokens=self._end_tokens,
             max_tokens=min(request.max_tokens, self._max_tokens_limit, self._room_after(prompt)),
+            logprobs=(
+                Logprobs(request.top_logprobs, self._token_bytes) if request.logprobs else None
+            ),
+            grammar=self._grammars.compile(request.response_format),
+            batch_divisor=request.batch_divisor,
         )
 
     def _room_after(self, prompt: list[int]) -> int:

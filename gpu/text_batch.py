@@ -5,6 +5,7 @@ Imports torch and transformers: only a worker process imports this module.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,10 +18,12 @@ from transformers import DynamicCache
 
 from failsoft.gpu.batch_room import BatchRoom
 from failsoft.gpu.classify import classify
+from failsoft.gpu.device_memory import free_cache
 from failsoft.gpu.engine import Step
-from failsoft.gpu.model_source import free_cache
-from failsoft.gpu.padded_rows import PaddedRows, PromptRows
+from failsoft.gpu.padded_rows import PaddedRows
+from failsoft.gpu.prefix_cache import PrefixCache, PrefixCacheStatistics
 from failsoft.gpu.prompt_groups import read_together
+from failsoft.gpu.prompt_rows import Kept, PromptRows
 from failsoft.gpu.text_row import TextRow
 from failsoft.messages.errors import OutOfMemory
 
@@ -30,12 +33,16 @@ LESS_TOKENS = "Memory ran out; the answer was cut to half of max_tokens."
 
 
 class TextBatchStatistics(msgspec.Struct, frozen=True):
-    """Know how many rows wait to be read, are being read, and run; and the room for them."""
+    """Know how many rows wait to be read, are being read, and run; and the room for them.
+
+    prefixes: what is kept of prompts that were read.
+    """
 
     unread: int
     reading: int
     running: int
     limit: int
+    prefixes: PrefixCacheStatistics
 
 
 class TextBatch:
@@ -46,6 +53,7 @@ class TextBatch:
     are read at most.
 
     is_continuous: rows come in at any time; else only when those before them have all ended.
+    prefix_tokens: of prompts that were read, kept for those that begin the same way.
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class TextBatch:
         *,
         is_continuous: bool = True,
         prompt_chunk: int = 1024,
+        prefix_tokens: int = 0,
     ) -> None:
         self._model = model
         self._room = room
@@ -66,6 +75,7 @@ class TextBatch:
         self._unread: deque[TextRow] = deque()
         self._reading: PromptRows | None = None
         self._running = PaddedRows(model, new_cache)
+        self._prefixes: PrefixCache[Kept] = PrefixCache(prefix_tokens)
         self._is_fresh = True
         self._must_free = False
 
@@ -79,7 +89,11 @@ class TextBatch:
     def statistics(self) -> TextBatchStatistics:
         reading = [] if self._reading is None else self._reading.rows
         return TextBatchStatistics(
-            len(self._unread), len(reading), len(self._running.rows), self._room.limit
+            len(self._unread),
+            len(reading),
+            len(self._running.rows),
+            self._room.limit,
+            self._prefixes.statistics(),
         )
 
     @property
@@ -93,7 +107,11 @@ class TextBatch:
         rows = self.rows
         if rows and not self._is_continuous and not self._is_fresh:
             return False
-        return self._room.fits([other.most_tokens for other in rows], row.most_tokens)
+        return self._room.fits(
+            [other.most_tokens for other in rows],
+            row.most_tokens,
+            divisor=max(other.batch_divisor for other in (row, *rows)),
+        )
 
     def add(self, row: TextRow) -> None:
         """Take a row in."""
@@ -131,6 +149,8 @@ class TextBatch:
         if is_sticky:
             return self._fail(self.rows, error)
         self._let_go()
+        if isinstance(known, OutOfMemory):
+            self._prefixes.give_up()
         if len(at_work) > 1:
             self._room.shrink(len(at_work))
             _log.warning(
@@ -156,11 +176,14 @@ class TextBatch:
 
     def _begin_to_read(self) -> None:
         most = self._room.limit - len(self._running.rows)
-        lengths = [len(row.tokens) for row in self._unread]
-        group = set(read_together(lengths, most, self._prompt_chunk))
-        rows = [row for at, row in enumerate(self._unread) if at in group]
-        self._unread = deque(row for at, row in enumerate(self._unread) if at not in group)
-        self._reading = PromptRows(self._model, self._new_cache, rows)
+        known = [self._prefixes.known(row.tokens) for row in self._unread]
+        lengths = [
+            len(row.tokens) - prefix.length for row, prefix in zip(self._unread, known, strict=True)
+        ]
+        group = read_together(lengths, most, self._prompt_chunk)
+        rows = [self._unread[at] for at in group]
+        self._unread = deque(row for row in self._unread if row not in rows)
+        self._reading = PromptRows(self._model, self._new_cache, rows, [known[at] for at in group])
 
     def _read(self, reading: PromptRows) -> list[Step]:
         most = self._may_read if self._running.rows else self._prompt_chunk
@@ -168,6 +191,8 @@ class TextBatch:
         self._may_read -= tokens
         if not reading.is_read:
             return []
+        for at, row in enumerate(reading.rows):
+            self._prefixes.keep(row.tokens, functools.partial(reading.kept, at))
         steps = self._choose(reading, scores)
         self._reading = None
         if reading.rows:
@@ -215,7 +240,7 @@ class TextBatch:
 
 def _best_of(among: PaddedRows, scores: Tensor) -> list[int]:
     """Give the best token of each row; not used where none takes it."""
-    if not any(row.sampler.takes_the_best for row in among.rows):
+    if not any(row.takes_the_best for row in among.rows):
         return [0] * len(among.rows)
     best: list[int] = scores.argmax(dim=-1).tolist()
     return best
@@ -224,7 +249,7 @@ def _best_of(among: PaddedRows, scores: Tensor) -> list[int]:
 @torch.inference_mode()
 def _next_step(row: TextRow, scores: Tensor, best: int) -> Step:
     try:
-        return row.add(best if row.sampler.takes_the_best else int(row.sampler.choose(scores)))
+        return row.choose(scores, best)
     # What goes wrong with one row's choice or text is its own answer.
     except Exception as error:
         return Step.failed(row.id, error)

@@ -18,6 +18,7 @@ from failsoft.messages.errors import (
 )
 from failsoft.messages.faults import InjectFault
 from failsoft.messages.image import GenerateImage, ImageProgress, ImageReply, validate_image
+from failsoft.messages.logprobs import TokenLogprob, TopLogprob
 from failsoft.messages.reply import FinishReason, TextChunk, TextReply, Usage
 from failsoft.messages.request import (
     ChatMessage,
@@ -26,6 +27,13 @@ from failsoft.messages.request import (
     Message,
     Request,
     Streamed,
+)
+from failsoft.messages.response_format import (
+    JsonObjectFormat,
+    JsonSchema,
+    JsonSchemaFormat,
+    ResponseFormat,
+    TextFormat,
 )
 
 __all__ = [
@@ -46,15 +54,22 @@ __all__ = [
     "InferenceTimeout",
     "InjectFault",
     "InvalidInput",
+    "JsonObjectFormat",
+    "JsonSchema",
+    "JsonSchemaFormat",
     "Message",
     "ModelLoadingFailed",
     "ModelOverloaded",
     "OutOfMemory",
     "PoisonedRequest",
     "Request",
+    "ResponseFormat",
     "Streamed",
     "TextChunk",
+    "TextFormat",
     "TextReply",
+    "TokenLogprob",
+    "TopLogprob",
     "Usage",
     "WorkerLost",
     "error_from",

@@ -6,14 +6,20 @@ from typing import Literal
 
 import msgspec
 
+from failsoft.messages.logprobs import TokenLogprob
+
 FinishReason = Literal["stop", "length"]
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Count the tokens of one request, as in the OpenAI API."""
+    """Count the tokens of one request, as in the OpenAI API.
+
+    cached_tokens: of the prompt's, those that the model had read in an earlier prompt.
+    """
 
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -28,6 +34,8 @@ class TextReply(msgspec.Struct, frozen=True, tag="text_reply"):
         was not the first choice, and how many sends that took.
     degradation_level: ``full``, ``reduced`` or ``minimal``: what the load allowed.
     warning: in words, where the request was served with less than it asked for.
+    logprobs: of the tokens whose text is in the answer, in order; None where they weren't asked
+        for.
     """
 
     text: str
@@ -38,13 +46,15 @@ class TextReply(msgspec.Struct, frozen=True, tag="text_reply"):
     attempts: int = 1
     degradation_level: str = "full"
     warning: str | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
 
 
 class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
     """Carry one piece of a streamed answer; never a part of a character.
 
-    The chunks' texts joined are the answer. The last chunk alone has ``finish_reason``,
-    ``usage`` and a ``warning``, if there is one; its text may be empty.
+    The chunks' texts joined are the answer, and their ``logprobs`` are the answer's. The last
+    chunk alone has ``finish_reason``, ``usage`` and a ``warning``, if there is one; its text may
+    be empty.
     """
 
     text: str
@@ -56,9 +66,14 @@ class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
     attempts: int = 1
     degradation_level: str = "full"
     warning: str | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
 
     def merge(self, later: TextChunk) -> TextChunk:
         """Join with the chunk that follows, so that a slow reader gets fewer, longer chunks."""
+        told = [logprobs for logprobs in (self.logprobs, later.logprobs) if logprobs is not None]
         return msgspec.structs.replace(
-            later, text=self.text + later.text, tokens=self.tokens + later.tokens
+            later,
+            text=self.text + later.text,
+            tokens=self.tokens + later.tokens,
+            logprobs=sum(told, ()) if told else None,
         )

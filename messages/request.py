@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from failsoft.messages.reply import TextChunk, TextReply
+from failsoft.messages.response_format import ResponseFormat
 
 ReplyT = TypeVar("ReplyT", covariant=True)
 ChunkT = TypeVar("ChunkT", covariant=True)
@@ -77,8 +78,14 @@ class GenerateText(Request[TextReply], Streamed[TextChunk], frozen=True, tag="ge
     seed: makes sampling repeatable on the same model and device.
     frequency_penalty, presence_penalty: from -2 to 2; taken off a token's score for each time it
         is in the answer so far, and once where it is there at all.
+    logprobs: whether to tell how likely each token of the answer was: by the model's own scores,
+        before temperature, penalties and response_format change them.
+    top_logprobs: how many of the most likely tokens to tell at each place, from 0 to 20.
+    response_format: the form that the answer must have; None: any text.
     priority: of those that wait for a model, the higher goes first.
     tenant: whom it is for; while several wait, each gets a fair share.
+    batch_divisor: at least 1; while it is worked on, a model takes so many times fewer texts at
+        once, at least one. A router under load sets it.
     """
 
     prompt: str | tuple[ChatMessage, ...]
@@ -89,5 +96,9 @@ class GenerateText(Request[TextReply], Streamed[TextChunk], frozen=True, tag="ge
     seed: int | None = None
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
+    logprobs: bool = False
+    top_logprobs: int = 0
+    response_format: ResponseFormat | None = None
     priority: int = 0
     tenant: str = ""
+    batch_divisor: float = 1.0

@@ -8,11 +8,15 @@ import msgspec
 
 from failsoft.messages.errors import InvalidInput
 from failsoft.messages.request import ChatMessage, GenerateText
+from failsoft.messages.response_format import check_format
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_TOKENS = 32_768
 MAX_STOP_STRINGS = 4
 MAX_CHAT_MESSAGES = 256
+MAX_TOP_LOGPROBS = 20
+# Of a whole answer, so that it fits in a frame of the worker's wire: each has about 100 bytes.
+MAX_LOGPROBS = 131_072
 
 # Every C0 control character and DEL, but newline, carriage return and tab.
 _CONTROL = {code: None for code in (*range(32), 127) if chr(code) not in "\n\r\t"}
@@ -28,6 +32,8 @@ def validate_text(request: GenerateText, max_characters: int = MAX_TEXT_CHARACTE
     errors: dict[str, str] = {}
     prompt = _check_prompt(request.prompt, max_characters, errors)
     _check_sampling(request, errors)
+    _check_logprobs(request, errors)
+    check_format(request.response_format, errors)
     if errors:
         raise InvalidInput.in_fields(errors)
     return request if prompt == request.prompt else msgspec.structs.replace(request, prompt=prompt)
@@ -79,6 +85,21 @@ def _check_sampling(request: GenerateText, errors: dict[str, str]) -> None:
         errors["stop"] = f"must be at most {MAX_STOP_STRINGS} strings, none of them empty"
     if request.seed is not None and not -(2**63) <= request.seed < 2**63:
         errors["seed"] = "must fit in 64 bits"
+    if not (math.isfinite(request.batch_divisor) and request.batch_divisor >= 1):
+        errors["batch_divisor"] = f"must be at least 1; it is {request.batch_divisor}"
+
+
+def _check_logprobs(request: GenerateText, errors: dict[str, str]) -> None:
+    top = request.top_logprobs
+    if not 0 <= top <= MAX_TOP_LOGPROBS:
+        errors["top_logprobs"] = f"must be from 0 to {MAX_TOP_LOGPROBS}; it is {top}"
+    elif top and not request.logprobs:
+        errors["top_logprobs"] = "needs logprobs to be true"
+    elif request.logprobs and request.max_tokens * (1 + top) > MAX_LOGPROBS:
+        errors["max_tokens"] = (
+            f"must be at most {MAX_LOGPROBS // (1 + top)} with {top} top_logprobs; "
+            f"it is {request.max_tokens}"
+        )
 
 
 def _is_encodable(text: str) -> bool:

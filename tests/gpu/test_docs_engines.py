@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from failsoft.gpu.serve import _is_engine
 from failsoft.gpu.text import TextEngine
 from failsoft.gpu.turns import Turns
-from failsoft.messages import GenerateText, TextReply
+from failsoft.messages import GenerateText, JsonSchemaFormat, ResponseFormat, TextReply
+from failsoft.messages.response_format import MAX_SCHEMA_BYTES
+from failsoft.messages.validation import MAX_LOGPROBS, validate_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
 
@@ -38,3 +42,14 @@ def test_the_page_tells_the_defaults_of_the_text_engine() -> None:
     assert f"`max_batch` ({engine.max_batch})" in said
     assert f"`max_batch_tokens` ({engine._max_batch_tokens:,})" in said
     assert f"`prompt_chunk` ({engine._prompt_chunk})" in said
+    assert f"`prefix_tokens` ({engine._prefix_tokens:,})" in said
+    assert f"at most {MAX_LOGPROBS:,}" in said
+    assert f"at most {MAX_SCHEMA_BYTES // 1024} KiB" in said
+
+
+def test_the_response_format_of_the_page_is_one() -> None:
+    """As it is sent."""
+    (body,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    form = msgspec.json.decode(body, type=ResponseFormat)
+    assert isinstance(form, JsonSchemaFormat)
+    assert validate_text(GenerateText("hi", response_format=form))

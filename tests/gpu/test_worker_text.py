@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from failsoft.gpu import WorkerHost, text_worker
-from failsoft.messages import ChatMessage, GenerateText
+from failsoft.gpu import WorkerHost, WorkerSpec, text_worker
+from failsoft.messages import ChatMessage, GenerateText, JsonSchema, JsonSchemaFormat
 from failsoft.messages.frames import Cancel, Inject, LoadFailed, Loading
 
 from .launched import Launched, Launcher
@@ -58,6 +60,45 @@ async def test_too_long_a_prompt_is_refused_with_both_lengths(worker: Launched) 
     assert error.kind == "context_length_exceeded"
     assert error.details["input_length"] >= 300
     assert error.details["max_length"] == 127
+
+
+async def test_a_form_and_log_probabilities_come_through_the_wire(worker: Launched) -> None:
+    """WK-14 Streamed and whole alike: JSON that keeps to its schema, and each token's own."""
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer"}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+    asked = GenerateText(
+        (ChatMessage("user", "Ann is 30 years old. Give her name and age as JSON."),),
+        max_tokens=40,
+        temperature=0,
+        logprobs=True,
+        top_logprobs=2,
+        response_format=JsonSchemaFormat(JsonSchema("person", schema)),
+    )
+    streamed, whole = worker.run(asked), worker.run(asked, stream=False)
+    reply = await worker.reply_of(whole)
+    assert reply.finish_reason == "stop"
+    assert json.loads(reply.text).keys() == {"name", "age"}
+    await worker.end_of(streamed)
+    assert worker.text_of(streamed) == reply.text
+    assert reply.logprobs is not None
+    told = [entry for chunk in worker.chunks_of(streamed) for entry in chunk.logprobs or ()]
+    # Alone and in a batch the numbers differ by rounding.
+    assert [entry.bytes for entry in told] == [entry.bytes for entry in reply.logprobs]
+    assert b"".join(bytes(entry.bytes) for entry in told).decode() == reply.text
+    assert {len(entry.top_logprobs) for entry in told} == {2}
+
+
+async def test_a_form_that_no_answer_can_have_is_refused(worker: Launched) -> None:
+    """With the path of the field; the worker goes on."""
+    form = JsonSchemaFormat(JsonSchema("bad", {"type": "strin"}))
+    error = (await worker.failure_of(worker.run(GenerateText("Hi", response_format=form)))).error
+    assert error.kind == "invalid_input"
+    assert set(error.details["field_errors"]) == {"response_format.json_schema.schema"}
+    assert (await worker.reply_of(worker.run(EMOJI, stream=False))).text
 
 
 async def test_cancel_stops_a_real_answer(worker: Launched) -> None:
@@ -128,6 +169,17 @@ async def test_one_of_a_batch_leaves_and_the_others_go_on_unchanged(worker: Laun
     assert [await worker.reply_of(id) for id in beside] == alone
     assert (await worker.failure_of(leaver)).error.kind == "cancelled"
     assert (await worker.failure_of(late)).error.kind == "inference_timeout"
+
+
+@pytest.mark.parametrize("preload", [(), ("torch",)])
+async def test_torch_computes_with_as_many_threads_as_were_asked_for(
+    launch: Launcher, preload: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is imported by then or not. Left to itself, it takes all that the machine has."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent)])
+    spec = WorkerSpec(engine="threads_engine:ThreadsEngine", preload=preload, threads=1)
+    worker = await launch.ready(spec)
+    assert (await worker.ready()).info["threads"] == 1
 
 
 async def test_a_missing_model_is_a_failed_load(launch: Launcher, tmp_path: Path) -> None:

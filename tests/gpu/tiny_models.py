@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,99 @@ def _scheduler() -> Any:
 
     scheduler: Any = DDIMScheduler
     return scheduler(clip_sample=False, set_alpha_to_one=False, steps_offset=1)
+
+
+def save_llama(folder: Path) -> None:
+    """Save a language model whose tokens are bytes, some pairs of them, and an end."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    torch.manual_seed(0)
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [(first, second) for first in 'abcdefgh"{' for second in 'abcdefgh":']
+    pieces = [_END, *letters, *(first + second for first, second in merges)]
+    tokens = Tokenizer(models.BPE({piece: at for at, piece in enumerate(pieces)}, merges))
+    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokens.decoder = decoders.ByteLevel()
+    config = LlamaConfig(
+        vocab_size=len(pieces),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        bos_token_id=0,
+        eos_token_id=0,
+        initializer_range=0.5,  # far-apart scores, so that rounding decides nothing
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    kind: Any = PreTrainedTokenizerFast
+    kind(tokenizer_object=tokens, eos_token=_END).save_pretrained(folder)
+
+
+def save_llama_gguf(path: Path, folder: Path, *, kind: str) -> None:
+    """Save the model of ``save_llama`` in ``folder`` as a GGUF file. kind: ``F32``, ``Q8_0``."""
+    from gguf import GGMLQuantizationType, GGUFWriter, TokenType, quantize
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    config = model.config
+    writer = GGUFWriter(path, "llama")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_tokenizer_model("gpt2")
+    tokens = tokenizer.convert_ids_to_tokens([*range(len(tokenizer))])
+    writer.add_token_list(tokens)
+    writer.add_token_types([TokenType.CONTROL] + [TokenType.NORMAL] * (len(tokens) - 1))
+    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    writer.add_token_merges([" ".join(merge) for merge in merges])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
+    for name, tensor in model.state_dict().items():
+        dtype = GGMLQuantizationType[kind if tensor.dim() == 2 else "F32"]
+        heads = config.num_attention_heads if "q_proj" in name else config.num_key_value_heads
+        numbers = (
+            tensor.numpy()
+            if "q_proj" not in name and "k_proj" not in name
+            # GGUF has the two halves of a head's rotation side by side.
+            else (
+                tensor.view(heads, 2, -1, tensor.shape[1])
+                .transpose(1, 2)
+                .reshape(tensor.shape)
+                .numpy()
+            )
+        )
+        writer.add_tensor(_gguf_name(name), quantize(numbers, dtype), raw_dtype=dtype)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _gguf_name(name: str) -> str:
+    for ours, theirs in (
+        ("model.layers.", "blk."),
+        ("model.embed_tokens", "token_embd"),
+        ("model.norm", "output_norm"),
+        ("lm_head", "output"),
+        ("self_attn.q_proj", "attn_q"),
+        ("self_attn.k_proj", "attn_k"),
+        ("self_attn.v_proj", "attn_v"),
+        ("self_attn.o_proj", "attn_output"),
+        ("mlp.gate_proj", "ffn_gate"),
+        ("mlp.up_proj", "ffn_up"),
+        ("mlp.down_proj", "ffn_down"),
+        ("input_layernorm", "attn_norm"),
+        ("post_attention_layernorm", "ffn_norm"),
+    ):
+        name = name.replace(ours, theirs)
+    return name

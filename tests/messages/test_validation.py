@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.messages import ChatMessage, GenerateText, InvalidInput
+from failsoft.messages import (
+    ChatMessage,
+    GenerateText,
+    InvalidInput,
+    JsonSchema,
+    JsonSchemaFormat,
+)
 from failsoft.messages.validation import MAX_TEXT_CHARACTERS, clean_text, validate_text
 
 
@@ -77,12 +83,43 @@ def test_a_bad_prompt_is_named_by_its_path(prompt: Any, path: str) -> None:
         ("stop", ("a", "")),
         ("stop", ("a",) * 5),
         ("seed", 2**63),
+        ("top_logprobs", 21),
+        ("top_logprobs", -1),
+        ("top_logprobs", 1),  # without logprobs
+        ("batch_divisor", 0.5),
+        ("batch_divisor", math.inf),
     ],
 )
 def test_a_bad_parameter_is_named(field: str, value: Any) -> None:
     """One error, for the one field."""
     options: dict[str, Any] = {field: value}
     assert list(errors_of(GenerateText("hi", **options))) == [field]
+
+
+def test_log_probabilities_are_bounded_so_that_they_fit_on_the_wire() -> None:
+    """By tokens and by how many are told for each, together."""
+    few = GenerateText("hi", max_tokens=6241, logprobs=True, top_logprobs=20)
+    assert validate_text(few) is few
+    found = errors_of(msgspec.structs.replace(few, max_tokens=6242))
+    assert found == {"max_tokens": "must be at most 6241 with 20 top_logprobs; it is 6242"}
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "path"),
+    [
+        ("", {}, "name"),
+        ("a b", {}, "name"),
+        ("x" * 65, {}, "name"),
+        ("x", {"enum": ["y" * 33_000]}, "schema"),
+        ("x", {"const": object()}, "schema"),
+    ],
+)
+def test_a_bad_schema_is_named_by_its_path(name: str, schema: dict[str, Any], path: str) -> None:
+    """Whatever only a model's grammar can tell is not told here."""
+    form = JsonSchemaFormat(JsonSchema(name, schema))
+    found = errors_of(GenerateText("hi", response_format=form))
+    assert list(found) == [f"response_format.json_schema.{path}"]
+    assert found[f"response_format.json_schema.{path}"].startswith("must")
 
 
 def test_all_mistakes_are_told_at_once() -> None:

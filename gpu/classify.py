@@ -6,11 +6,7 @@ loaded already.
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from typing import Any
-
-from failsoft.gpu.process_memory import available_bytes, rss_bytes
+from failsoft.gpu.device_memory import DeviceMemory, memory_at_work, memory_of_machine
 from failsoft.messages.errors import (
     GenerationFailed,
     InferenceError,
@@ -53,8 +49,9 @@ def classify(error: BaseException) -> tuple[InferenceError, bool]:
     if isinstance(error, InferenceError):
         return error, False
     if _is_out_of_memory(error):
-        return OutOfMemory.on_device(*_memory_mb()), False
-    return GenerationFailed("The model failed while it worked on the request."), _is_sticky(error)
+        memory = _memory()
+        return OutOfMemory.on_device(memory.in_use / _MIB, memory.available / _MIB), False
+    return GenerationFailed("The model failed while it worked on the request."), is_sticky(error)
 
 
 def classify_load(error: BaseException, engine: str) -> ModelLoadingFailed:
@@ -64,7 +61,7 @@ def classify_load(error: BaseException, engine: str) -> ModelLoadingFailed:
     if isinstance(error, InferenceError):
         return ModelLoadingFailed(error.message, details=error.details)
     if _is_out_of_memory(error):
-        _, available = _memory_mb()
+        available = _memory().available / _MIB
         return ModelLoadingFailed(
             f"The engine '{engine}' could not be loaded: there is not enough memory for it "
             f"({available:.0f} MiB are left). Take a smaller model or data type.",
@@ -86,7 +83,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and _says(error, _OUT_OF_MEMORY_TEXTS)
 
 
-def _is_sticky(error: BaseException) -> bool:
+def is_sticky(error: BaseException) -> bool:
+    """Tell whether the device is unusable after ``error``, until this process ends."""
     code = getattr(error, "error_code", None)
     if isinstance(code, int) and code in _CUDA_STICKY:
         return True
@@ -98,12 +96,9 @@ def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
     return any(text in said for text in texts)
 
 
-def _memory_mb() -> tuple[float, float]:
-    """Give what is used and what is left, in MiB: of the GPU where one is in use, else here."""
-    torch: Any = sys.modules.get("torch")
+def _memory() -> DeviceMemory:
     # A device in trouble may raise anything; then the machine's own numbers must do.
-    with contextlib.suppress(Exception):
-        if torch is not None and torch.cuda.is_initialized():
-            free, _ = torch.cuda.mem_get_info()
-            return torch.cuda.memory_allocated() / _MIB, free / _MIB
-    return rss_bytes() / _MIB, available_bytes() / _MIB
+    try:
+        return memory_at_work()
+    except Exception:
+        return memory_of_machine()

@@ -14,6 +14,9 @@ from typing import Any
 
 Message = dict[str, Any]
 
+WIRE = 3
+"""The number of the wire's descriptor in every worker."""
+
 MAX_MESSAGE_BYTES = 128 * 1024
 _MAX_DESCRIPTORS = 4
 
@@ -48,6 +51,15 @@ def receive_message(end: socket.socket) -> tuple[Message | None, list[int]]:
     if not data:
         return None, descriptors
     return json.loads(data), descriptors
+
+
+def take_ends(wire: int, output: int) -> None:
+    """Keep a worker's wire and output, and nothing of what its forefathers had open."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    keep_only(wire, WIRE)
 
 
 def keep_only(descriptor: int, as_number: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from transformers import AutoModel
 
 from failsoft.gpu.model_source import ModelSource
+from failsoft.gpu.placing import place
 from failsoft.gpu.pretrained import load_pretrained
 
 # Tokenizers that know no length say so with a huge one.
@@ -25,10 +26,9 @@ def load_encoder(source: ModelSource, progress: Callable[[int, int], None]) -> t
 
     Raises ModelLoadingFailed.
     """
-    device = source.chosen_device()
-    dtype = source.chosen_dtype(device)
     folder, _ = source.located()
     _check_recipe(source, Path(folder))
+    device, dtype = place(source, source.chosen_dtype)
     return load_pretrained(
         AutoModel, source, folder, _check_loaded, progress, device=device, dtype=dtype
     )

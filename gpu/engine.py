@@ -14,7 +14,8 @@ class Loadable(Protocol):
     ``warm_up()``, which makes one real step after the load, so that the first request doesn't pay
     for what is made ready once; what it raises is a failure to load. One whose device isn't
     torch's may have ``device_memory()``, which gives its bytes held here, used by whomever, and
-    in all; that is called from another thread.
+    in all; that is called from any thread. ``max_memory_share`` is the share of it, or of
+    torch's device, or of the machine, above which no request is begun; else 0.9.
 
     requests: the types of request that it answers.
     """

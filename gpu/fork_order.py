@@ -43,12 +43,15 @@ class TemplateHandle:
     queue: deque[ForkOrder] = field(default_factory=deque)
     in_hand: ForkOrder | None = None
 
+    @property
+    def orders(self) -> list[ForkOrder]:
+        """Give the orders that are wanted, the one in hand first."""
+        orders = (self.in_hand, *self.queue)
+        return [order for order in orders if order is not None and not order.is_unwanted]
+
     def order(self, id: int) -> ForkOrder | None:
         """Give the order ``id``, where it is here and wanted."""
-        for order in (*self.queue, self.in_hand):
-            if order is not None and order.id == id and not order.is_unwanted:
-                return order
-        return None
+        return next((order for order in self.orders if order.id == id), None)
 
     def drop(self, order: ForkOrder) -> None:
         """Forget ``order``; one that is being forked is still waited for."""

@@ -5,6 +5,7 @@ Imports torch and diffusers: only a worker process imports this module.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from failsoft.gpu.model_source import DTYPES, ModelSource
+from failsoft.gpu.placing import place
 
 _log = logging.getLogger(__name__)
 
@@ -29,10 +31,9 @@ def load_pipeline(
 
     variant: of the weights' files, such as ``fp16``. Raises ModelLoadingFailed.
     """
-    device = source.chosen_device()
-    dtype = _chosen_dtype(source, device)
     folder = _located(source)
-    total = source.weight_bytes(folder, "*/*.safetensors", "*/*.bin")
+    device, dtype = place(source, functools.partial(_chosen_dtype, source), variant)
+    total = source.weight_bytes(variant)
     progress(0, total)
     # Drawn for a terminal; in a worker they would be lines of its log.
     loggers: tuple[Any, ...] = (diffusers_logging, transformers_logging)  # untyped in part

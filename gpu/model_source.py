@@ -6,15 +6,18 @@ Imports torch: only a worker process imports this module.
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 
+from failsoft.gpu.device_choice import choose_device
+from failsoft.gpu.memory_room import MAX_MEMORY_SHARE
+from failsoft.gpu.model_files import find_model, is_local, weight_files
 from failsoft.messages.errors import ModelLoadingFailed
 
 DTYPES: dict[str, torch.dtype] = {
@@ -34,6 +37,7 @@ class ModelSource:
     gguf_file: str | None
     dtype: str
     device: str
+    max_memory_share: float = MAX_MEMORY_SHARE
 
     @property
     def name(self) -> str:
@@ -42,8 +46,7 @@ class ModelSource:
 
     @property
     def is_local(self) -> bool:
-        path = Path(self.model).expanduser()
-        return path.exists() or path.is_absolute() or self.model.startswith((".", "~"))
+        return is_local(self.model)
 
     def located(self) -> tuple[str, str | None]:
         """Give what ``from_pretrained`` takes: a folder or hub id, and the GGUF file's name.
@@ -52,10 +55,8 @@ class ModelSource:
         """
         if not self.is_local:
             return self.model, self.gguf_file
-        path = Path(self.model).expanduser()
-        folder, gguf_file = path, self.gguf_file
-        if path.suffix == ".gguf" and gguf_file is None:
-            folder, gguf_file = path.parent, path.name
+        folder, gguf_file = find_model(self.model, self.gguf_file)
+        assert folder is not None
         if not folder.is_dir() or (gguf_file and not (folder / gguf_file).is_file()):
             missing = gguf_file if folder.is_dir() else "folder"
             raise self.failure(f"there is no such {missing}; check the model's path")
@@ -63,17 +64,13 @@ class ModelSource:
             raise self.failure("its folder has no config.json, so it holds no transformers model")
         return str(folder), gguf_file
 
-    def weight_bytes(self, folder: str, *patterns: str) -> int:
-        """Give the size of the weights' files: those of the first pattern that fits any.
-
-        0 for a hub id, whose size isn't known before it is fetched.
-        """
-        if not self.is_local:
+    def weight_bytes(self, variant: str | None = None) -> int:
+        """Give the size of the weights' files; 0 for a hub id that isn't fetched yet."""
+        folder, gguf_file = find_model(self.model, self.gguf_file)
+        if folder is None:
             return 0
-        for pattern in patterns:
-            if files := list(Path(folder).glob(pattern)):
-                return sum(file.stat().st_size for file in files)
-        return 0
+        files = weight_files(folder, gguf_file=gguf_file, variant=variant)
+        return sum(file.stat().st_size for file in files)
 
     @contextlib.contextmanager
     def loading(self, kind: str) -> Iterator[None]:
@@ -96,18 +93,21 @@ class ModelSource:
                 f"its weights are not whole ({missing} tensors are missing); fetch it again"
             )
 
-    def failure(self, reason: str) -> ModelLoadingFailed:
+    def failure(self, reason: str, **details: Any) -> ModelLoadingFailed:
         """Make the error, for one raised from its cause: the cause's words may hold paths."""
         return ModelLoadingFailed(
             f"The model '{self.name}' could not be loaded: {reason}.",
-            details={"model": self.name},
+            details={"model": self.name, **details},
         )
 
     def chosen_device(self) -> torch.device:
-        """Give the device; ``auto`` is the first GPU, else the CPU. Raises ModelLoadingFailed."""
+        """Give the device; ``auto`` is the GPU with most free memory, where there is one.
+
+        Raises ModelLoadingFailed.
+        """
         if self.device == "auto":
             if torch.cuda.is_available():
-                return torch.device("cuda", 0)
+                return torch.device("cuda", choose_device(_free_by_device()))
             return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
         try:
             device = torch.device(self.device)
@@ -136,11 +136,22 @@ class ModelSource:
         return self.failure(f"device must be auto, cpu, cuda, cuda:N or mps; it is '{self.device}'")
 
 
-def free_cache() -> None:
-    """Give back what torch keeps of memory that nobody uses any more."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+def _free_by_device() -> list[tuple[int, int]]:
+    """Give the free bytes of each CUDA device, with its index. One alone isn't looked at."""
+    count = torch.cuda.device_count()
+    if count == 1:
+        return [(0, 0)]
+    return [(index, _free_on(index)) for index in range(count)]
+
+
+def _free_on(index: int) -> int:
+    total: int = torch.cuda.get_device_properties(index).total_memory
+    try:
+        return total - torch.cuda.device_memory_used(index)
+    # Without nvidia-ml-py, or where the driver tells nothing. This way takes some memory of each
+    # device that is looked at.
+    except Exception:
+        return torch.cuda.mem_get_info(index)[0]
 
 
 def _reason(error: Exception, kind: str) -> str:

@@ -14,8 +14,6 @@ from transformers import AutoTokenizer
 from failsoft.gpu.load_progress import watching_load
 from failsoft.gpu.model_source import ModelSource
 
-_WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
-
 
 def load_pretrained(
     auto_class: Any,
@@ -31,12 +29,12 @@ def load_pretrained(
     """Give the model, in eval mode on its device, and its tokenizer. Progress is in bytes.
 
     The share of the tensors loaded stands for the share of the bytes. A hub id's size isn't
-    known before it is fetched: its total is 0 until the end.
+    known before it is fetched: its total is 0 until the end then.
     check: refuses what transformers lets pass; it gets the model and transformers' loading info.
 
     Raises ModelLoadingFailed.
     """
-    total = source.weight_bytes(folder, *((gguf_file,) if gguf_file else _WEIGHT_PATTERNS))
+    total = source.weight_bytes()
     progress(0, total)
     options: dict[str, Any] = {"local_files_only": source.is_local}
     if gguf_file:

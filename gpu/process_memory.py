@@ -1,4 +1,4 @@
-"""How much memory this process has and how much is left, as the kernel counts. Bytes."""
+"""How much memory this process has, and how much it has moved, as the kernel counts. Bytes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,6 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 def rss_bytes() -> int:
     """Give the resident memory of this process."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE
-
-
-def available_bytes() -> int:
-    """Give the memory that the machine can still hand out; 0 where it isn't known."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        return 0
-    return 0
-
-
-def total_bytes() -> int:
-    """Give the memory that the machine has in all."""
-    return os.sysconf("SC_PHYS_PAGES") * _PAGE
 
 
 def moved_bytes() -> int:

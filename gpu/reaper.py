@@ -3,6 +3,7 @@
 Run as ``python -P -m failsoft.gpu.reaper FD``, its control socket. One thread.
 
     service ──control──▶ reaper ──▶ template ──fork──▶ worker
+                           └───────────exec──────────▶ worker, where no template can be forked
 
 It sees the end of its control socket when the service is gone, however that happened, and ends
 every process. When it is gone itself, the kernel kills its children.
@@ -11,6 +12,7 @@ every process. When it is gone itself, the kernel kills its children.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -18,10 +20,11 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+from failsoft.gpu.children import children, drain, wake_on_exit
 from failsoft.gpu.control import Message, control_pair, receive_message, send_message
 from failsoft.gpu.fork_order import ForkOrder, TemplateHandle, TemplateKey
+from failsoft.gpu.plain_spawn import spawn_plain
 from failsoft.gpu.prctl import become_subreaper, set_name, set_parent_death_signal
 
 # The kernel may take its time with a process that is deep in a driver call.
@@ -35,9 +38,10 @@ class Reaper:
         self._control = control
         self._templates: dict[TemplateKey, TemplateHandle] = {}
         self._template_pids: set[int] = set()
+        self._unforkable: set[TemplateKey] = set()
         self._workers: dict[int, int] = {}
         self._is_over = False
-        self._wake = _wake_on_child_exit()
+        self._wake = wake_on_exit()
 
     def run(self) -> None:
         """Serve until the service is gone; then end every process."""
@@ -61,7 +65,7 @@ class Reaper:
             poll.register(number, select.POLLIN)
         for number, _ in poll.poll():
             if number == self._wake:
-                _drain(self._wake)
+                drain(self._wake)
             else:
                 yield by_number[number]
 
@@ -93,6 +97,9 @@ class Reaper:
     # -- templates
 
     def _place(self, order: ForkOrder) -> None:
+        if order.key in self._unforkable:
+            self._spawn(order)
+            return
         order.attempts += 1
         template = self._templates.get(order.key)
         if template is None:
@@ -136,7 +143,10 @@ class Reaper:
             case {"op": "not_forked", "reason": str(reason)} if template.in_hand is not None:
                 order, template.in_hand = template.in_hand, None
                 if not order.is_unwanted:
-                    self._refuse(order, reason, "lost")
+                    _warn("a fork of a template failed; its worker imports all by itself", reason)
+                    self._spawn(order)
+            case {"op": "unforkable", "reason": str(reason)}:
+                self._give_up(template, reason)
             case {"op": "preload_failed", "reason": str(reason)}:
                 for order in self._forget(template):
                     self._refuse(order, reason, "preload")
@@ -158,11 +168,32 @@ class Reaper:
 
     def _lose(self, template: TemplateHandle) -> None:
         """Replace a template that ended: what it had to do is tried once more with another."""
+        if any(order.attempts > 1 for order in template.orders):
+            self._give_up(template, "the template process ended twice")
+            return
         for order in self._forget(template):
-            if order.attempts < 2:
-                self._place(order)
-            else:
-                self._refuse(order, "its template process ended twice; see the log", "lost")
+            self._place(order)
+
+    def _give_up(self, template: TemplateHandle, reason: str) -> None:
+        """Have no template of this kind any more."""
+        self._unforkable.add(template.key)
+        _warn(
+            "workers are started without a template: each start costs all imports anew",
+            reason,
+            preload=template.key.preload,
+        )
+        for order in self._forget(template):
+            self._spawn(order)
+
+    def _spawn(self, order: ForkOrder) -> None:
+        """Start a worker that is no fork."""
+        try:
+            pid, pidfd = spawn_plain(order.descriptors, order.key.sys_path)
+        except OSError as error:
+            self._refuse(order, f"no process could be made: {error.strerror}", "lost")
+            return
+        self._take_worker(order, pid, [pidfd])
+        os.close(pidfd)
 
     def _forget(self, template: TemplateHandle) -> list[ForkOrder]:
         """Let go of a template; give the orders that it leaves."""
@@ -170,10 +201,10 @@ class Reaper:
             del self._templates[template.key]
         template.channel.close()
         template.is_ready = False
-        orders = [order for order in (template.in_hand, *template.queue) if order is not None]
+        orders = template.orders
         template.in_hand = None
         template.queue.clear()
-        return [order for order in orders if not order.is_unwanted]
+        return orders
 
     def _withdraw(self, id: int, template_is_hung: bool) -> None:
         for template in list(self._templates.values()):
@@ -230,14 +261,14 @@ class Reaper:
             template.channel.close()
         self._templates.clear()
         while time.monotonic() < until:
-            for pid in {*self._workers, *self._template_pids, *_children()}:
+            for pid in {*self._workers, *self._template_pids, *children()}:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._reap()
             try:
                 if os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                     select.select([self._wake], [], [], 0.1)
-                    _drain(self._wake)
+                    drain(self._wake)
             except ChildProcessError:
                 return
 
@@ -254,30 +285,10 @@ def _run_template(channel: socket.socket, reaper: int, key: TemplateKey) -> None
         os._exit(1)
 
 
-def _wake_on_child_exit() -> int:
-    """Give a descriptor that is readable once a child has ended."""
-    wake, write_end = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(write_end, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    return wake
-
-
-def _drain(descriptor: int) -> None:
-    with contextlib.suppress(BlockingIOError):
-        while os.read(descriptor, 4096):
-            pass
-
-
-def _children() -> list[int]:
-    """Give this process's children, where the kernel tells them."""
-    pid = os.getpid()
-    try:
-        listing = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    except OSError:
-        return []
-    return [int(child) for child in listing.split()]
+def _warn(event: str, reason: str, **fields: object) -> None:
+    """Log a line, in the form that the service reads from its workers."""
+    line = {"level": "warning", "event": event, "reason": reason, **fields}
+    print(json.dumps(line), file=sys.stderr, flush=True)
 
 
 def main() -> None:

@@ -161,7 +161,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rules: the first one that fits is played, else ``otherwise``.
 
     max_batch: requests at once, which take turns, a step each.
-    device_memory: what its worker tells of its device, in bytes: held, used and in all.
+    device_memory: what its worker tells of its device, in bytes: held, used and in all, and of what
+        is held the cache. Where over 90 % is in use, without the cache, requests are refused.
     """
 
     load: Sequence[Act] = ()
@@ -169,11 +170,13 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rules: Sequence[When] = ()
     otherwise: Sequence[Act] = (Echo(),)
     max_batch: int = 1
-    device_memory: tuple[int, int, int] = (0, 0, 0)
+    device_memory: tuple[int, ...] = (0, 0, 0)
 
     def __post_init__(self) -> None:
         if self.max_batch < 1:
             raise ValueError(f"max_batch must be at least 1; it is {self.max_batch}")
+        if len(self.device_memory) not in (3, 4):
+            raise ValueError(f"device_memory must have 3 or 4 numbers, not {self.device_memory}")
 
     def options(self) -> dict[str, Any]:
         """Give the script as the options of a ``WorkerSpec``."""

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 
@@ -27,7 +27,7 @@ from failsoft.gpu.worker_log import configure_worker_log
 _CHANNEL = 3
 _log = structlog.get_logger("failsoft.template")
 
-# Libraries that would start threads when imported; a process with threads can't be forked safely.
+# Libraries that would start threads when imported; a process with threads isn't forked.
 _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
@@ -46,6 +46,10 @@ def run_template(channel: int, reaper: int, key: TemplateKey) -> None:
         send_message(end, {"op": "preload_failed", "reason": failure})
         return
     _settle()
+    reason = _why_not_to_fork()
+    if reason is not None:
+        send_message(end, {"op": "unforkable", "reason": reason})
+        return
     send_message(end, {"op": "ready"})
     while True:
         message, descriptors = receive_message(end)
@@ -70,16 +74,21 @@ def _preload(modules: tuple[str, ...]) -> str | None:
     return None
 
 
+def _why_not_to_fork() -> str | None:
+    """Say what would be broken in a fork of this process; None where nothing would."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "the preloaded modules have initialised CUDA"
+    threads = len(list(Path("/proc/self/task").iterdir())) - 1
+    if threads:
+        return f"the preloaded modules have started threads ({threads})"
+    return None
+
+
 def _settle() -> None:
-    """Make ready to be forked: memory that is shared stays shared, and there is one thread."""
+    """Make ready to be forked: memory that is shared stays shared."""
     gc.collect()
     gc.freeze()
-    threads = len(list(Path("/proc/self/task").iterdir()))
-    if threads > 1:
-        _log.warning(
-            "the preloaded modules have started threads; workers are forked without them",
-            threads=threads,
-        )
     sys.stdout.flush()
     sys.stderr.flush()
 

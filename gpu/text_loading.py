@@ -9,6 +9,7 @@ from typing import Any
 from transformers import AutoModelForCausalLM
 
 from failsoft.gpu.model_source import ModelSource
+from failsoft.gpu.placing import place
 from failsoft.gpu.pretrained import load_pretrained
 
 
@@ -17,9 +18,8 @@ def load_text_model(source: ModelSource, progress: Callable[[int, int], None]) -
 
     Raises ModelLoadingFailed.
     """
-    device = source.chosen_device()
-    dtype = source.chosen_dtype(device)
     folder, gguf_file = source.located()
+    device, dtype = place(source, source.chosen_dtype)
     return load_pretrained(
         AutoModelForCausalLM,
         source,

@@ -1,4 +1,4 @@
-"""The worker process: what stands between its fork and its engine."""
+"""The worker process: what stands between its birth and its engine."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from failsoft.gpu.control import keep_only
+from failsoft.gpu.control import WIRE, take_ends
 from failsoft.gpu.prctl import set_name, set_parent_death_signal, tie_to_parent
 from failsoft.gpu.serve import serve
 from failsoft.gpu.worker_log import configure_worker_log
 
-WIRE = 3
-"""The number of the wire's descriptor in every worker."""
-
 _ADOPTION_LIMIT = 10.0
 _KEPT_IGNORED = {signal.SIGPIPE, signal.SIGXFSZ}
+# Python's own 5 ms are long to wait for a thread that has only a command to read.
+_SWITCH_EVERY = 0.0002
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,25 @@ class Birth:
 
 def run_worker(birth: Birth) -> NoReturn:
     """Be the worker until its work is over. Call in a fresh fork; it never returns."""
-    status = 1
     try:
         _be_adopted(birth)
-        _take_descriptors(birth)
-        _reset_signals()
+        take_ends(birth.wire, birth.output)
         os.setpgid(0, 0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        _leave(1)
+    work()
+
+
+def work() -> NoReturn:
+    """Serve at the wire until the work is over, then end this process."""
+    status = 1
+    try:
+        _reset_signals()
         set_name("failsoft-worker")
         configure_worker_log()
+        sys.setswitchinterval(_SWITCH_EVERY)
+        _reseed()
         status = serve(socket.socket(fileno=WIRE))
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -58,15 +68,6 @@ def _be_adopted(birth: Birth) -> None:
     tie_to_parent(birth.reaper)
 
 
-def _take_descriptors(birth: Birth) -> None:
-    """Keep the wire and the output, and nothing of what the forefathers had open."""
-    os.dup2(birth.output, 1)
-    os.dup2(birth.output, 2)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    keep_only(birth.wire, WIRE)
-
-
 def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} - _KEPT_IGNORED:
@@ -74,6 +75,16 @@ def _reset_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
     signal.sigtimedwait({signal.SIGUSR1}, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
+
+
+def _reseed() -> None:
+    """Draw other random numbers than the other forks of the template do."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        torch.seed()
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
 
 
 def _leave(status: int) -> NoReturn:

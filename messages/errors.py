@@ -118,9 +118,14 @@ class OutOfMemory(InferenceError):
     kind = "out_of_memory"
 
     @classmethod
-    def on_device(cls, used_mb: float, available_mb: float) -> OutOfMemory:
+    def on_device(
+        cls,
+        used_mb: float,
+        available_mb: float,
+        said: str = "The model ran out of memory; ask for fewer tokens or a shorter prompt.",
+    ) -> OutOfMemory:
         return cls(
-            "The model ran out of memory; ask for fewer tokens or a shorter prompt.",
+            said,
             details={
                 "memory_used_mb": round(used_mb, 1),
                 "memory_available_mb": round(available_mb, 1),

@@ -134,7 +134,7 @@ async def test_where_there_is_no_room_it_is_told_once_and_the_model_serves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """WK-07 The memory is looked at before a spare is made."""
-    monkeypatch.setattr("failsoft.actors.standby.available_bytes", lambda: 1024)
+    monkeypatch.setattr("failsoft.actors.standby.machine_memory", lambda: (1024, 1 << 30))
     async with serving(scripted(**QUICK), standby=True) as (_, model, events):
         refused = await events.wait_for(StandbyRefused)
         assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"

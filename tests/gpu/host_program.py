@@ -1,7 +1,8 @@
 """A service to be killed: it starts workers, says who is there, and waits for its end.
 
 Arguments: ``main`` or ``thread``, the thread that starts the reaper; then what the workers do:
-``idle``, ``busy``, ``helper`` (a helper process of the worker's own) or ``loading``.
+``idle``, ``plain`` (no template can be forked for them), ``busy``, ``helper`` (a helper process of
+the worker's own) or ``loading``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 import tempfile
 import threading
 
+import structlog
+
 from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerProcess, WorkerSpec
 from failsoft.gpu.prctl import tie_to_parent
 from failsoft.gpu.script import Pause, Progress, Script, Stall
@@ -24,6 +27,7 @@ from failsoft.messages.wire import raw
 
 SPECS = {
     "idle": scripted(),
+    "plain": scripted(preload=("thread_at_import",)),
     "busy": scripted(Script(otherwise=[Pause(0.01, steps=1_000_000)]), heartbeat_every=0.02),
     "loading": scripted(Script(load=[Progress(1, 2), Stall()])),
     "helper": WorkerSpec(engine="helper_engine:HelperEngine"),
@@ -41,7 +45,7 @@ class Listener:
     def on_report(self, report: Report) -> None:
         assert self.process is not None
         match self._manner, report:
-            case ("idle" | "helper", Ready()) | ("loading", Loading(done=1)):
+            case ("idle" | "plain" | "helper", Ready()) | ("loading", Loading(done=1)):
                 self.is_there.set()
             case "busy", Ready():
                 request = GenerateText("work", max_tokens=1_000_000)
@@ -72,6 +76,7 @@ async def serve(manner: str) -> None:
 def main() -> None:
     thread, manner = sys.argv[1:]
     tie_to_parent(os.getppid())
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     # What a service has open, and hands on where it is careless.
     with socket.create_server(("127.0.0.1", 0)) as listening, tempfile.TemporaryFile() as file:
         listening.set_inheritable(True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -28,7 +29,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "tiny"))
 
 
-def failure(model: Path | str, **options: str) -> str:
+def failure(model: Path | str, **options: Any) -> str:
     with pytest.raises(ModelLoadingFailed) as caught:
         ImageEngine(str(model), **{"device": "cpu", **options}).load(lambda done, total: None)
     return caught.value.message

@@ -8,7 +8,6 @@ import pytest
 
 from failsoft.gpu.script import (
     Act,
-    BreakDevice,
     Log,
     Pause,
     Raise,
@@ -20,7 +19,7 @@ from failsoft.gpu.script import (
 )
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText
-from failsoft.messages.frames import Cancel, Heartbeat, Inject, Run
+from failsoft.messages.frames import Began, Cancel, Heartbeat, Inject, Run
 from failsoft.messages.wire import raw
 
 from .launched import Gate, Launcher
@@ -102,23 +101,22 @@ async def test_a_deadline_that_has_passed_starts_nothing(launch: Launcher, gate:
 
 
 @pytest.mark.parametrize(
-    ("act", "kind", "sticky"),
+    ("act", "kind"),
     [
-        (RunOutOfMemory(), "out_of_memory", False),
-        (BreakDevice(), "generation_failed", True),
-        (Raise("a bug", "the inner cause"), "generation_failed", False),
-        (Raise("invalid_input", "no such voice"), "invalid_input", False),
-        (Raise("context_length_exceeded", "too long"), "context_length_exceeded", False),
+        (RunOutOfMemory(), "out_of_memory"),
+        (Raise("a bug", "the inner cause"), "generation_failed"),
+        (Raise("invalid_input", "no such voice"), "invalid_input"),
+        (Raise("context_length_exceeded", "too long"), "context_length_exceeded"),
     ],
 )
 async def test_an_engine_error_is_the_answer(
-    launch: Launcher, act: RunOutOfMemory | BreakDevice | Raise, kind: str, sticky: bool
+    launch: Launcher, act: RunOutOfMemory | Raise, kind: str
 ) -> None:
-    """WK-08 WK-09 Typed, with the correlation id, one end; the worker goes on."""
+    """WK-08 Typed, with the correlation id, one end; the worker goes on."""
     worker = await launch.ready(scripted(Script(rules=[When("bad", [Say("a "), act])])))
     id = worker.run("bad", correlation_id="c-1")
     failed = await worker.failure_of(id)
-    assert (failed.error.kind, failed.sticky) == (kind, sticky)
+    assert (failed.error.kind, failed.sticky) == (kind, False)
     assert failed.error.correlation_id == "c-1"
     assert "inner cause" not in failed.error.message
     assert worker.text_of(id) == "a "
@@ -133,6 +131,17 @@ async def test_out_of_memory_has_its_numbers(launch: Launcher) -> None:
     assert error.details["memory_used_mb"] > 5
     assert error.details["memory_available_mb"] > 5
     assert not error.is_retryable
+
+
+async def test_on_a_full_device_nothing_is_begun(launch: Launcher) -> None:
+    """WK-08 Refused with both figures; it can't be suspected, and the worker goes on."""
+    full = Script(device_memory=(95 << 20, 95 << 20, 100 << 20))
+    worker = await launch.ready(scripted(full))
+    for _ in range(2):
+        error = (await worker.failure_of(worker.run())).error
+        assert error.kind == "out_of_memory"
+        assert error.details == {"memory_used_mb": 95.0, "memory_available_mb": 5.0}
+    assert not worker.is_told(Began)
 
 
 async def test_an_injected_fault_hits_the_running_request(launch: Launcher, gate: Gate) -> None:

@@ -115,17 +115,6 @@ async def test_a_preload_that_fails_says_so(
         assert (gone.pid, gone.exit_status, gone.was_asked) == (None, None, False)
 
 
-async def test_a_preload_that_ends_the_process(
-    launch: Launcher, write_module: Callable[[str], object]
-) -> None:
-    """A module that takes the template down is tried with one more template, and then no more."""
-    write_module("import os; os._exit(7)")
-    worker = await launch(scripted(preload=(MODULE,)))
-    gone = await worker.ended()
-    assert gone.reason == "its template process ended twice; see the log"
-    assert gone.pid is None
-
-
 async def test_a_preload_that_hangs(
     host: WorkerHost, launch: Launcher, write_module: Callable[[str], object], gate: Gate
 ) -> None:
@@ -181,22 +170,6 @@ async def test_a_stuck_template_is_replaced(host: WorkerHost, launch: Launcher) 
     assert template not in templates_of(host)
     assert (await worker.reply_of(worker.run("alive", stream=False))).text == "alive"
     assert host.statistics().reapers == 1
-
-
-async def test_a_template_with_threads_is_warned_of(
-    write_module: Callable[[str], object],
-) -> None:
-    """Forked workers have none of the threads that a module started; they work all the same."""
-    write_module(
-        "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
-    )
-    with structlog.testing.capture_logs() as logs:
-        host = WorkerHost()
-        worker = await Launcher(host).ready(scripted(preload=(MODULE,)))
-        assert (await worker.reply_of(worker.run("fine", stream=False))).text == "fine"
-        await host.aclose()
-    (log,) = logs
-    assert (log["log_level"], log["threads"]) == ("warning", 2)
 
 
 async def test_a_dead_reaper_is_replaced(host: WorkerHost, launch: Launcher) -> None:

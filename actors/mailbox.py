@@ -34,12 +34,10 @@ class Overflow(enum.Enum):
     DROP_NEWEST = "drop_newest"
 
 
-class Envelope(msgspec.Struct, gc=False):
-    """Carry a message with the answer that is owed for it and its sender's context.
-
-    The garbage collector is spared them, for there may be very many: a mailbox is emptied when
-    its actor is closed, so none can be part of a cycle for long.
-    """
+# The garbage collector must see it: an error's traceback holds the frame that has it in hand, and
+# its reply holds the error.
+class Envelope(msgspec.Struct):
+    """Carry a message with the answer that is owed for it and its sender's context."""
 
     message: Any
     reply: Reply[Any] | None = None

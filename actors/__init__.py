@@ -48,6 +48,7 @@ from failsoft.actors.request_context import (
 from failsoft.actors.signals import Ping, Terminated
 from failsoft.actors.statistics import ActorStatistics, SystemStatistics
 from failsoft.actors.system import System
+from failsoft.actors.tracing import bind_traceparent, current_traceparent
 from failsoft.actors.tree import TreeNode
 from failsoft.actors.wear import Wear
 from failsoft.gpu import WorkerSpec
@@ -106,9 +107,11 @@ __all__ = [
     "WorkerSpec",
     "WrongThread",
     "bind_correlation_id",
+    "bind_traceparent",
     "current_actor",
     "current_correlation_id",
     "current_deadline",
+    "current_traceparent",
     "handles",
     "streams",
 ]

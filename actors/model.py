@@ -23,7 +23,7 @@ from failsoft.actors.model_jobs import Job, Jobs, lose, suspected, tell_times
 from failsoft.actors.model_state import ModelState
 from failsoft.actors.model_worker import Answering, ModelWorker
 from failsoft.actors.model_workers import ModelWorkers
-from failsoft.actors.reply import Reply, StreamReply
+from failsoft.actors.reply import Reply
 from failsoft.actors.request_context import current_correlation_id
 from failsoft.actors.tracing import Tracing
 from failsoft.actors.wear import Wear
@@ -83,7 +83,7 @@ class ModelActor(Actor):
         self._jobs = Jobs(queue_limit, max_in_worker or 1)
         self._max_in_worker = max_in_worker
         self._codec = ModelCodec(requests)
-        self._wear = wear
+        self._wear = wear.for_worker(worker)
         self._state = ModelState.STARTING
         self._workers = ModelWorkers(worker, self, has_standby=standby)
         self._is_ending = False
@@ -135,7 +135,7 @@ class ModelActor(Actor):
 
     def _closed(self, job: Job) -> None:
         """See that no more work is done for a job that was answered or given up."""
-        if not self._jobs.withdraw(job) and job.cancelled_at is None:
+        if not job.is_told and not self._jobs.withdraw(job) and job.cancelled_at is None:
             job.cancelled_at = self.context.clock.now()
             self._workers.serving.send(Cancel(job.id))
 
@@ -172,7 +172,7 @@ class ModelActor(Actor):
         elif worn is not None:
             self._wear_out(worn)
         else:
-            self._workers.fill_standby()
+            self._workers.fill_standby(is_idle=not self._jobs.running)
 
     def worker_answers(self, worker: ModelWorker, report: Answering) -> None:
         """Pass on what is said of a request."""
@@ -251,14 +251,10 @@ class ModelActor(Actor):
 
     def _chunk(self, id: int, chunk: msgspec.Raw) -> None:
         job = self._jobs.find(id)
-        if job is None or not isinstance(job.reply, StreamReply):
+        if job is None or not job.is_stream:
             self._workers.serving.kill("it sent a chunk of no request")
             return
-        decoded = self._codec.chunk(job, chunk)
-        made = getattr(decoded, "tokens", 0)
-        job.tokens += made
-        self._tokens += made
-        job.reply.push(decoded)
+        self._tokens += job.push(self._codec.chunk(job, chunk))
 
     def _done(self, id: int, reply: msgspec.Raw) -> None:
         job = self._jobs.find(id)

@@ -20,6 +20,7 @@ class Job(msgspec.Struct, eq=False):
     """Know one request: what was asked, who waits for it, and how far it is.
 
     kind: the request's type. body: the request, encoded.
+    is_told: it is a stream whose last chunk has come; its engine may have yet to say that it ended.
     is_begun: its engine was given it. tokens: seen so far, for streams.
     cancelled_at: when the worker was told to stop it. traceparent: where it is traced.
     beside: the traceparents of those that were in the batch when it was begun.
@@ -31,6 +32,7 @@ class Job(msgspec.Struct, eq=False):
     reply: Reply[Any]
     correlation_id: str | None
     is_begun: bool = False
+    is_told: bool = False
     tokens: int = 0
     cancelled_at: float | None = None
     traceparent: str | None = None
@@ -39,6 +41,18 @@ class Job(msgspec.Struct, eq=False):
     @property
     def is_stream(self) -> bool:
         return isinstance(self.reply, StreamReply)
+
+    def push(self, chunk: Any) -> int:
+        """Give a stream's reader a chunk; tell how many tokens it has."""
+        assert isinstance(self.reply, StreamReply)
+        made: int = getattr(chunk, "tokens", 0)
+        self.tokens += made
+        self.reply.push(chunk)
+        if getattr(chunk, "is_last", False):
+            # Now: what befalls the worker before it says so is no error of this stream.
+            self.is_told = True
+            self.reply.set(None)
+        return made
 
     def lost_by(self, error: InferenceError, *, begun: int) -> InferenceError:
         """Give ``error`` for this job: an exception belongs to one who waits.
@@ -79,7 +93,8 @@ def lose(jobs: Sequence[Job], error: InferenceError, *, has_culprit: bool) -> No
     """
     begun = 0 if has_culprit else sum(job.is_begun for job in jobs)
     for job in jobs:
-        job.reply.fail(job.lost_by(error, begun=begun))
+        if not job.is_told:
+            job.reply.fail(job.lost_by(error, begun=begun))
 
 
 class Jobs:

@@ -207,7 +207,7 @@ class ModelWorker:
             abandoned = worker_thread_statistics().abandoned
             publish(WorkerAbandoned, reason=gone.reason, abandoned=abandoned)
         if not gone.was_asked:
-            said = "The model's worker process was lost; try again."
+            said = "The model's worker was lost; try again."
             details = {
                 "reason": gone.reason,
                 "was_hung": gone.was_hung,

@@ -65,10 +65,13 @@ class ModelWorkers:
             self.serving = spare
         return spare
 
-    def fill_standby(self) -> None:
-        """Start a spare where one is to be kept, and isn't there, and has room."""
+    def fill_standby(self, *, is_idle: bool) -> None:
+        """Start a spare where one is to be kept, and isn't there, and has room.
+
+        is_idle: the one that serves has nothing in hand.
+        """
         if self._standby is not None:
-            self._standby.fill(beside=self.serving)
+            self._standby.fill(beside=self.serving, is_idle=is_idle)
 
     def lost_spare(self, worker: ModelWorker) -> None:
         if self._standby is not None:

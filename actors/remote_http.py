@@ -20,6 +20,7 @@ import httpx2
 from failsoft.actors.remote_errors import Refusal, error_of, failed, unreachable
 from failsoft.actors.remote_events import EventReader, EventsError
 from failsoft.actors.remote_spec import RemoteSpec
+from failsoft.actors.tracing import current_traceparent
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
@@ -105,6 +106,8 @@ class RemoteHttp:
         headers = {"Content-Type": "application/json"}
         if correlation_id is not None and correlation_id.isascii() and correlation_id.isprintable():
             headers["X-Correlation-ID"] = correlation_id
+        if (traceparent := current_traceparent()) is not None:
+            headers["traceparent"] = traceparent
         with self._in_our_words():
             async with self._client.stream("POST", path, content=body, headers=headers) as response:
                 if response.status_code != 200:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Of all memory, that stays free when the spare is loaded: a machine at its limit helps nobody.
 _KEPT_FREE = 0.1
 _LOOK_AGAIN = 10.0
+# A load takes processor time from those who are being answered: for so long it gives way to them.
+_PATIENCE = 10.0
 _LONGEST_WAIT = 60.0
 _MIB = 1024 * 1024
 
@@ -34,6 +36,7 @@ class Standby:
         self._worker: ModelWorker | None = None
         self._lost = 0
         self._not_before = 0.0
+        self._patient_until = context.clock.now() + _PATIENCE
         self._refused: str | None = None
 
     def __repr__(self) -> str:
@@ -44,10 +47,12 @@ class Standby:
         """Say how far the spare is; ``none`` where there is none."""
         return "none" if self._worker is None else self._worker.state.value
 
-    def fill(self, beside: ModelWorker) -> None:
+    def fill(self, beside: ModelWorker, *, is_idle: bool) -> None:
         """Start a spare beside a ready worker, where there is none, it is time, and has room."""
         now = self._context.clock.now()
         if self._worker is not None or now < self._not_before:
+            return
+        if not is_idle and now < self._patient_until:
             return
         refused = lacks_room(beside.numbers, *machine_memory())
         if refused is None:
@@ -66,6 +71,7 @@ class Standby:
             return None
         self._worker = None
         self._lost = 0
+        self._patient_until = self._context.clock.now() + _PATIENCE
         spare.is_spare = False
         return spare
 

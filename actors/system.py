@@ -210,6 +210,11 @@ class System:
             self._resources.push_async_callback(found.aclose)
         return found  # type: ignore[return-value]  # kept under what made it
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether its block has been entered, and isn't being left."""
+        return self._is_entered and not self._is_closing
+
     # -- for the runtime
 
     @property

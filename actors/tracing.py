@@ -14,10 +14,11 @@ from typing import Final
 traceparent_var: ContextVar[str | None] = ContextVar("failsoft_traceparent", default=None)
 
 _FORM: Final = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{0,200})?"
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+    r"(?:-[!-~]{0,200})?"
 )
 
-_LENGTH: Final = 55  # what later versions of the form add comes after it
+_LENGTH: Final = 55  # what later versions than 00 add comes after it
 
 # Begin the span of a request: its router's path, its type's name, and its context, in which what
 # it asks for is done. Give its traceparent where it is recorded.
@@ -31,7 +32,8 @@ class Tracing:
     raise.
     """
 
-    begin: Begin | None = None
+    def __init__(self) -> None:
+        self.begin: Begin | None = None
 
     @property
     def traceparent(self) -> str | None:

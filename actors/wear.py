@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import msgspec
 
 from failsoft.actors.model_state import WorkerNumbers
+from failsoft.gpu import WorkerSpec
 
 _MIB = 1024 * 1024
 
@@ -27,6 +30,16 @@ class Wear(msgspec.Struct, frozen=True, kw_only=True):
             bound = getattr(self, field)
             if bound is not None and bound < 1:
                 raise ValueError(f"{field} must be at least 1; it is {bound}")
+
+    def for_worker(self, spec: WorkerSpec) -> Self:
+        """Give these bounds. Raises ValueError where they say nothing of such a worker."""
+        bounds_memory = self.max_rss_bytes is not None or self.max_device_bytes is not None
+        if spec.run_in == "thread" and bounds_memory:
+            raise ValueError(
+                "max_rss_bytes and max_device_bytes say nothing of a worker with run_in='thread', "
+                "whose memory is the whole service's; bound max_requests, or use run_in='process'"
+            )
+        return self
 
     def of_requests(self, answered: int) -> str | None:
         """Say why a worker that has answered so many is worn out; None where it isn't."""

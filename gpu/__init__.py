@@ -15,6 +15,9 @@ from failsoft.gpu.text_worker import text_worker
 
 if TYPE_CHECKING:
     from failsoft.gpu.engine import Engine as Engine
+    from failsoft.gpu.model_size import model_bytes as model_bytes
+    from failsoft.gpu.worker_handle import WorkerHandle as WorkerHandle
+    from failsoft.gpu.worker_handle import make_worker as make_worker
     from failsoft.gpu.worker_host import WorkerHost as WorkerHost
     from failsoft.gpu.worker_host import WorkerHostStatistics as WorkerHostStatistics
     from failsoft.gpu.worker_listener import WorkerGone as WorkerGone
@@ -22,30 +25,45 @@ if TYPE_CHECKING:
     from failsoft.gpu.worker_log import WorkerLine as WorkerLine
     from failsoft.gpu.worker_process import WorkerProcess as WorkerProcess
     from failsoft.gpu.worker_spec import WorkerSpec as WorkerSpec
+    from failsoft.gpu.worker_thread import WorkerThread as WorkerThread
+    from failsoft.gpu.worker_threads import WorkerThreadStatistics as WorkerThreadStatistics
+    from failsoft.gpu.worker_threads import worker_thread_statistics as worker_thread_statistics
 
 _HOMES = {
     "Engine": "engine",
     "WorkerGone": "worker_listener",
+    "WorkerHandle": "worker_handle",
     "WorkerHost": "worker_host",
     "WorkerHostStatistics": "worker_host",
     "WorkerLine": "worker_log",
     "WorkerListener": "worker_listener",
     "WorkerProcess": "worker_process",
     "WorkerSpec": "worker_spec",
+    "WorkerThread": "worker_thread",
+    "WorkerThreadStatistics": "worker_threads",
+    "make_worker": "worker_handle",
+    "model_bytes": "model_size",
+    "worker_thread_statistics": "worker_threads",
 }
 
 __all__ = [
     "Engine",
     "WorkerGone",
+    "WorkerHandle",
     "WorkerHost",
     "WorkerHostStatistics",
     "WorkerLine",
     "WorkerListener",
     "WorkerProcess",
     "WorkerSpec",
+    "WorkerThread",
+    "WorkerThreadStatistics",
     "embedding_worker",
     "image_worker",
+    "make_worker",
+    "model_bytes",
     "text_worker",
+    "worker_thread_statistics",
 ]
 
 

@@ -1,9 +1,9 @@
-"""Describe a worker process with an embedding model."""
+"""Describe a worker with an embedding model."""
 
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 from failsoft.gpu.worker_spec import WorkerSpec
 
@@ -14,9 +14,11 @@ _PRELOAD = ("torch", "transformers")
 def embedding_worker(
     model: str | PathLike[str],
     *,
+    run_in: Literal["process", "thread"] = "process",
     threads: int | None = None,
     heartbeat_limit: float = 5.0,
-    hang_limit: float = 30.0,
+    hang_limit: float | None = None,
+    first_step_limit: float | None = None,
     fault_hooks: bool = False,
     **options: Any,
 ) -> WorkerSpec:
@@ -29,9 +31,11 @@ def embedding_worker(
     return WorkerSpec(
         engine="failsoft.gpu.embedding:EmbeddingEngine",
         options={"model": str(model), **options},
+        run_in=run_in,
         preload=_PRELOAD,
         threads=threads,
         heartbeat_limit=heartbeat_limit,
         hang_limit=hang_limit,
+        first_step_limit=first_step_limit,
         fault_hooks=fault_hooks,
     )

@@ -1,9 +1,9 @@
-"""Describe a worker process with a diffusion model."""
+"""Describe a worker with a diffusion model."""
 
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 from failsoft.gpu.worker_spec import WorkerSpec
 
@@ -13,15 +13,20 @@ _PRELOAD = ("torch", "transformers", "diffusers")
 def image_worker(
     model: str | PathLike[str],
     *,
+    run_in: Literal["process", "thread"] = "process",
     threads: int | None = None,
     heartbeat_limit: float = 5.0,
-    hang_limit: float = 60.0,
+    hang_limit: float | None = None,
+    first_step_limit: float | None = None,
     fault_hooks: bool = False,
     **options: Any,
 ) -> WorkerSpec:
     """Describe a worker with the text-to-image model ``model``: a hub id or a folder.
 
-    hang_limit: seconds that one step may take, and the decoding after the last one.
+    hang_limit: seconds that a step after the first may take, and the decoding after the last;
+        None has it learned.
+    first_step_limit: the same of the first one, which reads the prompt, too. A device that takes
+        more than five minutes for it needs it set.
     options: those of ``failsoft.gpu.image.ImageEngine``, such as ``dtype`` and ``device``.
     For the others see ``text_worker``. The actor is ``ModelActor(image_worker(…),
     requests=(GenerateImage,))``. Raise ValueError where a value is out of range.
@@ -29,9 +34,11 @@ def image_worker(
     return WorkerSpec(
         engine="failsoft.gpu.image:ImageEngine",
         options={"model": str(model), **options},
+        run_in=run_in,
         preload=_PRELOAD,
         threads=threads,
         heartbeat_limit=heartbeat_limit,
         hang_limit=hang_limit,
+        first_step_limit=first_step_limit,
         fault_hooks=fault_hooks,
     )

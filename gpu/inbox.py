@@ -26,6 +26,11 @@ class Order:
     run: Run
     arrived: float = field(default_factory=time.monotonic)
     is_cancelled: bool = False
+    has_shown: bool = False
+    began: float | None = None
+    shown: float | None = None
+    most_at_once: int = 0
+    is_timed: bool = False
     tokens: int = 0
     quickest_step: float = math.inf
 
@@ -75,6 +80,15 @@ class Inbox:
             for order in self._waiting:
                 self._refuse(order.run, _stopping())
             self._waiting.clear()
+            self._changed.notify()
+
+    def abandon(self) -> None:
+        """Have what is in hand end at its next step, and the work with it: nobody listens."""
+        with self._changed:
+            self._is_stopping = True
+            self._waiting.clear()
+            for order in self._in_hand.values():
+                order.is_cancelled = True
             self._changed.notify()
 
     def wait(self, most: int, delay: float) -> bool:

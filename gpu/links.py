@@ -12,8 +12,11 @@ from failsoft.gpu.worker_log import LineCutter, WorkerLine, parse_line
 from failsoft.messages.frames import Frame
 from failsoft.messages.wire import MAX_FRAME_BYTES, WireError, encode_frame, report_reader
 
-_RECEIVE_BYTES = 256 * 1024
+# Of 128 KiB or more, each read would get fresh pages from the kernel: 14 µs for any little frame.
+_RECEIVE_BYTES = 64 * 1024
 _MAX_UNSENT_BYTES = 2 * MAX_FRAME_BYTES
+# What waits for the end of the loop's turn; more goes out as it comes.
+_MAX_HELD_BYTES = 64 * 1024
 # A dead worker's helpers may hold its output and go on writing.
 _LAST_OUTPUT_BYTES = 1024 * 1024
 
@@ -40,28 +43,32 @@ class WireLink:
         self._on_broken = on_broken
         self._reader = report_reader()
         self._unsent = bytearray()
+        self._is_due = False
+        self._is_full = False
         self._is_broken = False
         self._is_closed = False
         self.has_ended = False
         self.is_cut_short = False
         loop.add_reader(end, self._receive)
 
-    def send(self, command: Frame) -> None:
-        """Send ``command``, or keep it until the worker reads. No-op once the link is broken.
+    def send(self, command: Frame, *, at_once: bool = False) -> None:
+        """Send ``command``, with all that this turn of the loop sends or ``at_once``.
 
-        Raises WireError where the frame is over the bound.
+        What the worker doesn't read is kept. No-op once the link is broken. Raises WireError
+        where the frame is over the bound.
         """
         data = encode_frame(command)
-        if self._is_closed:
+        if self._is_broken:
             return
-        if not self._unsent:
-            data = data[self._send_now(data) :]
-            if data and not self._is_closed:
-                self._loop.add_writer(self._end, self._send_more)
         self._unsent += data
-        if len(self._unsent) > _MAX_UNSENT_BYTES:
-            self._unsent.clear()
-            self._break("it does not read its commands")
+        if self._is_full:
+            if len(self._unsent) > _MAX_UNSENT_BYTES:
+                self._break("it does not read its commands")
+        elif at_once or len(self._unsent) > _MAX_HELD_BYTES:
+            self._flush()
+        elif not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._flush)
 
     def drain(self) -> None:
         """Take in what the worker sent before it ended."""
@@ -99,23 +106,35 @@ class WireLink:
     def _break(self, reason: str) -> None:
         if not self._is_broken:
             self._is_broken = True
+            self._unsent.clear()
             self._loop.remove_reader(self._end)
             self._loop.remove_writer(self._end)
             self._on_broken(reason)
 
-    def _send_now(self, data: bytes | bytearray) -> int:
-        try:
-            return self._end.send(data)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        except OSError:
-            # It is gone; its end of the wire, when it is read, says so in order.
-            return len(data)
+    def _flush(self) -> None:
+        self._is_due = False
+        if self._is_broken or self._is_full or not self._unsent:
+            return
+        self._send_now()
+        if self._unsent:
+            self._is_full = True
+            self._loop.add_writer(self._end, self._send_more)
 
     def _send_more(self) -> None:
-        del self._unsent[: self._send_now(self._unsent)]
+        self._send_now()
         if not self._unsent:
+            self._is_full = False
             self._loop.remove_writer(self._end)
+
+    def _send_now(self) -> None:
+        try:
+            sent = self._end.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            # It is gone; its end of the wire, when it is read, says so in order.
+            sent = len(self._unsent)
+        del self._unsent[:sent]
 
 
 class OutputLink:

@@ -152,7 +152,8 @@ class ScriptedEngine:
 
     def _do(self, act: Act) -> None:
         if isinstance(act, Exit | Die | Garble) and not _has_own_process():
-            raise RuntimeError(f"{type(act).__name__} needs run_in='process': it would end the host")
+            said = f"{type(act).__name__} would end the whole service here; use run_in='process'"
+            raise RuntimeError(said)
         match act:
             case Stall():
                 threading.Event().wait()

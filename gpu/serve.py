@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 from socket import socket
 from typing import Any, cast
@@ -19,7 +20,8 @@ from failsoft.gpu.engine import BatchEngine, Batches, Engine
 from failsoft.gpu.faults import Faults
 from failsoft.gpu.import_failure import explain_import_failure
 from failsoft.gpu.inbox import Inbox
-from failsoft.gpu.load_reports import LoadReports
+from failsoft.gpu.load_reports import LoadReports, process_movement
+from failsoft.gpu.memory_room import memory_guard_of
 from failsoft.gpu.pulse import Pulse
 from failsoft.gpu.turns import Turns
 from failsoft.gpu.wire_end import WireEnd
@@ -34,11 +36,12 @@ from failsoft.messages.frames import (
     Ready,
     Run,
     Stop,
+    Warming,
 )
 
 _log = structlog.get_logger("failsoft.worker")
-# Python's own 5 ms are long to wait for a thread that has only a command to read.
-_SWITCH_EVERY = 0.0002
+# The exit status of a worker whose device can't be used any more.
+_DEVICE_BROKEN = 3
 _PARTS = ("requests", "load", "unload")
 _BATCH_PARTS = ("begin", "step", "recover", "drop")
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -46,47 +49,75 @@ _THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 def serve(end: socket) -> int:
     """Serve the service at the other end of ``end``; give the exit status."""
-    wire = WireEnd(end)
-    wire.send(Hello(WIRE_VERSION, os.getpid(), _versions()))
-    return Worker(wire).run()
+    return Worker(end, os.getpid()).run()
 
 
 class Worker:
-    """Run one engine. The main thread does its work; a second reads, a third beats."""
+    """Run one engine. The thread that calls ``run`` does its work; a second reads, a third beats.
 
-    def __init__(self, wire: WireEnd) -> None:
-        self._wire = wire
-        self._inbox = Inbox(wire.send)
-        self._load: SimpleQueue[Load] = SimpleQueue()
+    It has a process to itself; see ``ThreadWorker`` for one that hasn't.
+    """
+
+    def __init__(
+        self, end: socket, pid: int, movement: Callable[[], int] = process_movement
+    ) -> None:
+        self._pid = pid
+        self._wire = WireEnd(end, lambda: self.leave(1))
+        self._inbox = Inbox(self._wire.send)
+        self._reports = LoadReports(self._wire.send, movement)
+        self._pulse = Pulse(self._wire.send)
+        self._pulse.before_beat = self._reports.notice_movement
+        self._commands = threading.Thread(target=self._read, name="commands", daemon=True)
+        self._load: SimpleQueue[Load | None] = SimpleQueue()
         self._faults = Faults(is_allowed=False)
         self._is_ready = False
 
     def run(self) -> int:
         """Load and serve; give the exit status."""
-        sys.setswitchinterval(_SWITCH_EVERY)
-        threading.Thread(target=self._read, name="commands", daemon=True).start()
+        self._wire.send(Hello(WIRE_VERSION, self._pid, _versions()))
+        self._commands.start()
         load = self._load.get()
-        pulse = Pulse(self._wire.send, load.heartbeat_every)
-        reports = LoadReports(self._wire.send)
-        pulse.before_beat = reports.notice_movement
-        pulse.start()
+        if load is None:
+            return 0
+        pulse, reports = self._pulse, self._reports
+        pulse.start(load.heartbeat_every)
         try:
             engine = _make_engine(load)
-            info = engine.load(reports.progress)
+            info = self.load(engine, reports.progress)
             reader = RequestReader(engine.requests)
             batches = _in_batches(engine)
             pulse.device_memory = getattr(engine, "device_memory", pulse.device_memory)
             reports.finish()
+            self._warm_up(engine)
             self._is_ready = True
             self._wire.send(Ready({**info, "max_batch": batches.max_batch}))
         # Whatever an engine raises, the service is told why; cancellation can't come from it.
         except (Exception, SystemExit) as error:
             reports.finish()
             return self._fail_to_load(load, error)
-        Answering(batches, reader, self._inbox, self._wire, pulse, self._faults).run()
-        pulse.end()
-        _unload(engine)
-        return 0
+        memory = memory_guard_of(engine)
+        answering = Answering(batches, reader, self._inbox, self._wire, pulse, self._faults, memory)
+        try:
+            return 0 if answering.run() else _DEVICE_BROKEN
+        finally:
+            pulse.end()
+            _unload(engine)
+
+    def load(
+        self, engine: Engine | BatchEngine, progress: Callable[[int, int], None]
+    ) -> dict[str, Any]:
+        """Have ``engine`` load; give what it says of itself."""
+        return engine.load(progress)
+
+    def leave(self, status: int) -> None:
+        """End now: nobody is there to hear of it. Called by any thread."""
+        os._exit(status)
+
+    def _warm_up(self, engine: Engine | BatchEngine) -> None:
+        warm_up = getattr(engine, "warm_up", None)
+        if warm_up is not None:
+            self._wire.send(Warming())
+            warm_up()
 
     def _fail_to_load(self, load: Load, error: BaseException) -> int:
         _log.warning("the engine could not be loaded", engine=load.engine, exc_info=error)
@@ -94,7 +125,7 @@ class Worker:
         return 1
 
     def _read(self) -> None:
-        """Take commands until the service is gone; then this process is of no use."""
+        """Take commands until the service is gone; then this worker is of no use."""
         for command in self._wire.commands():
             match command:
                 case Run():
@@ -108,7 +139,7 @@ class Worker:
                     self._faults.inject(command)
                 case Stop():
                     self._stop()
-        os._exit(1)
+        self.leave(1)
 
     def _faults_of(self, load: Load) -> Faults:
         return Faults(is_allowed=load.fault_hooks)
@@ -116,7 +147,7 @@ class Worker:
     def _stop(self) -> None:
         # A load can't be told to end, and nobody waits for it any more.
         if not self._is_ready:
-            os._exit(0)
+            self.leave(0)
         self._inbox.stop()
 
 
@@ -128,7 +159,6 @@ def _in_batches(engine: Engine | BatchEngine) -> Batches:
 def _make_engine(load: Load) -> Engine | BatchEngine:
     """Give the engine that ``load`` names. Raises ModelLoadingFailed where there is none."""
     _set_threads(load.threads)
-    _reseed()
     module_name, _, name = load.engine.partition(":")
     try:
         made: Any = importlib.import_module(module_name)
@@ -167,16 +197,6 @@ def _set_threads(threads: int | None) -> None:
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(threads)
-
-
-def _reseed() -> None:
-    """Draw other random numbers than the other forks of the template do."""
-    torch: Any = sys.modules.get("torch")
-    if torch is not None:
-        torch.seed()
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()
 
 
 def _unload(engine: Engine | BatchEngine) -> None:

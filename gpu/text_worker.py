@@ -1,9 +1,9 @@
-"""Describe a worker process with a language model: the spec that most trees are made of."""
+"""Describe a worker with a language model: the spec that most trees are made of."""
 
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 from failsoft.gpu.worker_spec import WorkerSpec
 
@@ -13,26 +13,32 @@ _PRELOAD = ("torch", "transformers")
 def text_worker(
     model: str | PathLike[str],
     *,
+    run_in: Literal["process", "thread"] = "process",
     threads: int | None = None,
     heartbeat_limit: float = 5.0,
-    hang_limit: float = 30.0,
+    hang_limit: float | None = None,
+    first_step_limit: float | None = None,
     fault_hooks: bool = False,
     **options: Any,
 ) -> WorkerSpec:
     """Describe a worker with the language model ``model``: a hub id, a folder or a GGUF file.
 
+    run_in: see ``WorkerSpec``.
     threads: of torch, in the worker; None leaves torch's own choice, which is right for one
         worker on a machine and wrong for two.
-    heartbeat_limit, hang_limit: seconds; see ``WorkerSpec``.
+    heartbeat_limit, hang_limit, first_step_limit: seconds; see ``WorkerSpec``. The first step is
+        the reading of the prompt, or of a part of it; those after it make a token each.
     options: those of ``failsoft.gpu.text.TextEngine``, such as ``dtype`` and ``device``.
     Raise ValueError where a value is out of range.
     """
     return WorkerSpec(
         engine="failsoft.gpu.text:TextEngine",
         options={"model": str(model), **options},
+        run_in=run_in,
         preload=_PRELOAD,
         threads=threads,
         heartbeat_limit=heartbeat_limit,
         hang_limit=hang_limit,
+        first_step_limit=first_step_limit,
         fault_hooks=fault_hooks,
     )

@@ -1,4 +1,4 @@
-"""What a worker process tells: its reports, its lines, and its end."""
+"""What a worker tells: its reports, its lines, and its end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from failsoft.messages.frames import Report
 
 
 class WorkerGone(msgspec.Struct, frozen=True):
-    """Tell how a worker process ended.
+    """Tell how a worker ended.
 
-    pid: None where none was ever made. exit_status: as in ``subprocess``, negative for a signal;
-    None where nobody could tell. was_hung: it was killed because it didn't move. was_asked:
-    ``stop()`` or the closing of the host was the reason.
+    pid: None where no process was ever made. exit_status: as in ``subprocess``, negative for a
+    signal; None where nobody could tell, and for a thread. was_hung: it was killed because it
+    didn't move. was_asked: ``stop()`` or the closing of the host was the reason.
+    was_abandoned: its thread goes on, and nobody listens to it.
     """
 
     pid: int | None
@@ -24,6 +25,7 @@ class WorkerGone(msgspec.Struct, frozen=True):
     exit_status: int | None
     was_hung: bool
     was_asked: bool
+    was_abandoned: bool = False
 
 
 class WorkerListener(Protocol):
@@ -34,11 +36,14 @@ class WorkerListener(Protocol):
         ...
 
     def on_line(self, line: WorkerLine) -> None:
-        """Take in a line of its log or of what it printed."""
+        """Take in a line of its log or of what it printed. A thread's go their own way."""
         ...
 
     def on_gone(self, gone: WorkerGone) -> None:
-        """Learn that the process has ended, and its memory is free: once, and last of all."""
+        """Learn that it has ended: once, and last of all.
+
+        A process's memory is free then; a thread's is where it wasn't abandoned.
+        """
         ...
 
 

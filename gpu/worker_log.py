@@ -11,14 +11,15 @@ from typing import Any
 import msgspec
 import structlog
 
+from failsoft.messages.library_logs import take_over_library_logs
+from failsoft.messages.log_line import encode_line
+
 MAX_LINE_BYTES = 64 * 1024
-_MAX_TEXT = 8_000
 
 _LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 _SAME_LEVEL = {"warn": "warning", "exception": "error", "fatal": "critical"}
 # What the logging calls that the fields are handed to take for themselves.
 _RESERVED = frozenset({"self", "event", "level", "exc_info", "stack_info"})
-_encoder = msgspec.json.Encoder(enc_hook=repr)
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -123,14 +124,8 @@ def configure_worker_log() -> None:
     root.handlers = [handler]
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
+    take_over_library_logs()
 
 
 def _render(_logger: Any, _method: str, fields: Any) -> str:
-    return _encoder.encode({name: _shortened(value) for name, value in fields.items()}).decode()
-
-
-def _shortened(value: Any) -> Any:
-    """Keep a long text's end: a traceback's last lines say what happened."""
-    if isinstance(value, str) and len(value) > _MAX_TEXT:
-        return "…" + value[-_MAX_TEXT:]
-    return value
+    return encode_line(fields)

@@ -20,15 +20,12 @@ from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.messages.errors import ModelLoadingFailed
 from failsoft.messages.frames import (
     WIRE_VERSION,
-    Chunk,
     Command,
     Done,
     Failed,
-    Heartbeat,
     Hello,
     Load,
     LoadFailed,
-    Loading,
     Ready,
     Report,
     Run,
@@ -126,7 +123,8 @@ class WorkerProcess:
         """
         if self._wire is None or self._gone.is_set():
             return
-        self._wire.send(command)
+        # A worker that waits gets it at once; one that is busy, with the others of this turn.
+        self._wire.send(command, at_once=not self._running)
         if isinstance(command, Run):
             self._running.add(command.id)
             self._liveness.begin(self._loop.time())
@@ -139,16 +137,27 @@ class WorkerProcess:
         self._is_killed = True
         self._state = "killed"
         if self._pidfd is not None:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
         elif self._birth is not None:
             self._host.withdraw(self._birth, template_is_hung=self._was_hung)
 
-    async def stop(self) -> None:
-        """Have the worker end what it has in hand, within ``stop_grace``, then end it.
+    def _signal(self, number: signal.Signals) -> None:
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
 
-        Return when the process is gone. Idempotent; where the wait is cancelled, the process
-        ends all the same.
+    async def stop(self) -> None:
+        """Have the worker end, as ``ask_to_stop`` does; return when the process is gone.
+
+        Idempotent; where the wait is cancelled, the process ends all the same.
+        """
+        self.ask_to_stop()
+        await self._gone.wait()
+
+    def ask_to_stop(self) -> None:
+        """Have the worker end what it has in hand, within ``stop_grace``; don't wait.
+
+        It is told to, then sent SIGTERM, and ``term_grace`` later SIGKILL. Idempotent.
         """
         if self._state == "new":
             self._state = "gone"
@@ -159,7 +168,6 @@ class WorkerProcess:
             self._is_stopping = True
             self._was_asked = self._reason is None
             self._ask_to_end()
-        await self._gone.wait()
 
     def _ask_to_end(self) -> None:
         if self._pidfd is None:
@@ -168,29 +176,27 @@ class WorkerProcess:
         self._state = "stopping"
         self._reason = self._reason or _ASKED
         self.send(Stop())
-        self._later(self._spec.stop_grace, lambda: self.kill(_ASKED))
+        self._later(self._spec.stop_grace, self._terminate)
+
+    def _terminate(self) -> None:
+        """Ask the process itself: what a library has set up to be done at its end is done."""
+        self._signal(signal.SIGTERM)
+        self._later(self._spec.term_grace, lambda: self.kill(_ASKED))
 
     # -- what the worker says
 
     def _on_report(self, report: Report) -> None:
-        now = self._loop.time()
+        self._liveness.heed(report, self._loop.time())
         match report:
-            case Heartbeat():
-                self._liveness.beat(now, report.steps)
-            case Chunk():
-                self._liveness.moved(now)
             case Done() | Failed():
                 self._running.discard(report.id)
-                self._liveness.end(now)
-            case Loading():
-                self._liveness.moved(now)
             case Ready():
                 self._state = "ready" if self._state == "starting" else self._state
-                self._liveness.ready(now)
             case LoadFailed():
                 self._reason = self._reason or f"its load failed: {report.error.message}"
             case Hello():
-                self._liveness.moved(now)
+                # It may be heard before its parent has told of it.
+                self._pid = self._pid or report.pid
                 if report.wire_version != WIRE_VERSION:
                     self.kill(
                         f"it speaks version {report.wire_version} of the wire, not {WIRE_VERSION}"

@@ -1,8 +1,8 @@
-"""What a worker process is to run, and how long it may keep silent."""
+"""What a worker is to run, and how long it may keep silent."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,19 +11,31 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Describe a worker process. Times are in seconds.
+    """Describe a worker. Times are in seconds.
 
     engine: the class that does the work, as ``module:Class``; see ``Engine``.
     options: keyword arguments for the class: plain data, since they travel to the process.
+    run_in: ``process``, or ``thread`` for a small engine that needs no process of its own: it
+        starts at once, but can't be killed, only abandoned; see docs/engines.md.
     preload: modules that the template process imports beforehand, such as ``torch``, so that
-        a new worker costs no import. Workers with the same modules share a template.
-    threads: how many threads torch computes with; None leaves it to torch.
+        a new worker costs no import. Workers with the same modules share a template. A thread
+        has none.
+    threads: how many threads torch computes with; None leaves it to torch. Not for a thread:
+        torch has one such number for the whole process, which is the service's to set.
     heartbeat_every: time between signs of life.
     heartbeat_limit: a worker that is ready and gives no sign of life for so long is hung.
-    hang_limit: a worker that makes no step for so long, with a request in hand, is hung.
+    hang_limit: a worker that makes no step for so long, with requests in hand that have all shown
+        something (a token, a step of an image), is hung.
+    first_step_limit: the same while one of them has shown nothing yet: the reading of a long
+        prompt takes longer than a token does.
+        Of both, None has it learned from the steps that this process has made: see ``Liveness``.
     load_hang_limit: a worker whose load doesn't move for so long is hung; the making of the
         process and the imports count as part of it.
     stop_grace: how long the request in hand may take to end after ``stop()``.
+    term_grace: how long the process may take to end after SIGTERM, before SIGKILL; and how long
+        a thread may take that was told to leave, before it is abandoned.
+    most_abandoned: while so many threads of this process are abandoned and have not ended, no
+        other is started: each may hold a model.
     fault_hooks: whether ``Inject`` is heeded.
 
     Raises ValueError where a field makes no sense.
@@ -31,13 +43,17 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     engine: str
     options: dict[str, Any] = {}
+    run_in: Literal["process", "thread"] = "process"
     preload: tuple[str, ...] = ()
     threads: int | None = None
     heartbeat_every: float = 0.5
     heartbeat_limit: float = 5.0
-    hang_limit: float = 30.0
+    hang_limit: float | None = None
+    first_step_limit: float | None = None
     load_hang_limit: float = 120.0
     stop_grace: float = 5.0
+    term_grace: float = 1.0
+    most_abandoned: int = 3
     fault_hooks: bool = False
 
     def __post_init__(self) -> None:
@@ -49,6 +65,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"preload must name modules; '{preloaded}' is no module's name")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads must be at least 1; it is {self.threads}")
+        self._check_place()
         self._check_times()
         try:
             size = len(_encoder.encode(self.options))
@@ -57,16 +74,31 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         if size > _MAX_OPTIONS_BYTES:
             raise ValueError(f"options must have {_MAX_OPTIONS_BYTES} bytes at most, not {size}")
 
+    def _check_place(self) -> None:
+        if self.run_in not in ("process", "thread"):
+            raise ValueError(f"run_in must be 'process' or 'thread'; it is {self.run_in!r}")
+        if self.run_in == "thread" and self.threads is not None:
+            raise ValueError(
+                "threads can't be set with run_in='thread': torch has one number of threads for "
+                "the whole process; set it where the service starts, or use run_in='process'"
+            )
+        if self.most_abandoned < 1:
+            raise ValueError(f"most_abandoned must be at least 1; it is {self.most_abandoned}")
+
     def _check_times(self) -> None:
-        for field in ("heartbeat_every", "heartbeat_limit", "hang_limit", "load_hang_limit"):
-            if not getattr(self, field) > 0:
-                raise ValueError(f"{field} must be over 0 s; it is {getattr(self, field)}")
-        if not self.stop_grace >= 0:
-            raise ValueError(f"stop_grace must be at least 0 s; it is {self.stop_grace}")
-        for field in ("heartbeat_limit", "hang_limit"):
-            if getattr(self, field) < 2 * self.heartbeat_every:
+        learned = ("hang_limit", "first_step_limit")
+        for field in ("heartbeat_every", "heartbeat_limit", *learned, "load_hang_limit"):
+            seconds = getattr(self, field)
+            if not (seconds is None and field in learned) and not seconds > 0:
+                raise ValueError(f"{field} must be over 0 s; it is {seconds}")
+        for field in ("stop_grace", "term_grace"):
+            if not getattr(self, field) >= 0:
+                raise ValueError(f"{field} must be at least 0 s; it is {getattr(self, field)}")
+        for field in ("heartbeat_limit", *learned):
+            seconds = getattr(self, field)
+            if seconds is not None and seconds < 2 * self.heartbeat_every:
                 raise ValueError(
-                    f"{field} ({getattr(self, field)} s) must be at least twice heartbeat_every "
+                    f"{field} ({seconds} s) must be at least twice heartbeat_every "
                     f"({self.heartbeat_every} s), or a healthy worker counts as hung"
                 )
 

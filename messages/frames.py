@@ -12,7 +12,7 @@ import msgspec
 
 from failsoft.messages.errors import ErrorInfo
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -30,13 +30,17 @@ class Load(Frame, frozen=True):
 
 
 class Run(Frame, frozen=True):
-    """Give the worker a request. ``deadline`` is on the monotonic clock, which processes share."""
+    """Give the worker a request. ``deadline`` is on the monotonic clock, which processes share.
+
+    is_timed: a ``Timed`` is wanted before its end.
+    """
 
     id: int
     request: msgspec.Raw
     stream: bool
     deadline: float | None = None
     correlation_id: str | None = None
+    is_timed: bool = False
 
 
 class Cancel(Frame, frozen=True):
@@ -124,6 +128,20 @@ class Chunk(Frame, frozen=True):
     chunk: msgspec.Raw
 
 
+class Timed(Frame, frozen=True):
+    """Report when a request came, was begun, showed something first, and ended.
+
+    On the monotonic clock; None for what was never so. most_at_once: in its batch.
+    """
+
+    id: int
+    arrived: float
+    began: float | None
+    shown: float | None
+    ended: float
+    most_at_once: int
+
+
 class Done(Frame, frozen=True):
     """End a request well. ``reply`` is nil for a stream."""
 
@@ -139,4 +157,16 @@ class Failed(Frame, frozen=True):
     sticky: bool = False
 
 
-Report = Hello | Loading | Warming | Ready | LoadFailed | Heartbeat | Began | Chunk | Done | Failed
+Report = (
+    Hello
+    | Loading
+    | Warming
+    | Ready
+    | LoadFailed
+    | Heartbeat
+    | Began
+    | Chunk
+    | Timed
+    | Done
+    | Failed
+)

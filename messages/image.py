@@ -55,6 +55,11 @@ class ImageProgress(msgspec.Struct, frozen=True, tag="image_progress"):
     degradation_level: str = "full"
     warning: str | None = None
 
+    @property
+    def is_last(self) -> bool:
+        """Tell whether it is the last one."""
+        return self.image is not None
+
     def merge(self, later: ImageProgress) -> ImageProgress:
         """Give the later one: progress that nobody has read yet is out of date."""
         return later

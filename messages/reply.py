@@ -68,6 +68,11 @@ class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
     warning: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
 
+    @property
+    def is_last(self) -> bool:
+        """Tell whether the answer ends with it."""
+        return self.finish_reason is not None
+
     def merge(self, later: TextChunk) -> TextChunk:
         """Join with the chunk that follows, so that a slow reader gets fewer, longer chunks."""
         told = [logprobs for logprobs in (self.logprobs, later.logprobs) if logprobs is not None]

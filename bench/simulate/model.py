@@ -145,7 +145,7 @@ class Model:
             self._storage.loading -= 1
         self.is_up = self.is_ready = False
         self.deaths += 1
-        said = "The model's worker process was lost; try again."
+        said = "The model's worker was lost; try again."
         self._keeper.has_died(self, error or WorkerLost(said, timestamp=0.0))
 
     def take_back(self) -> list[Job]:

@@ -179,7 +179,8 @@ class Router(Operated):
                     failed = None if answer.cancelled() else answer.exception()
                     self._finished(route, outcome_of(failed) if failed else "cancelled", at)
                 case CallOff(attempt):
-                    self._attempt_ended(attempt, "called_off")
+                    if attempt.route.traceparent is not None:
+                        self._attempt_ended(attempt, "called_off")
                     if attempt.carried is not None:
                         attempt.carried.abandon()
                         attempt.carried.when_failed_late(functools.partial(self._late, attempt))
@@ -206,7 +207,8 @@ class Router(Operated):
             pass_on = functools.partial(self._pass_on, attempt) if route.is_stream else None
             reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on)
         except Exception as error:
-            self._attempt_ended(attempt, outcome_of(error))
+            if attempt.route.traceparent is not None:
+                self._attempt_ended(attempt, outcome_of(error))
             self._carry_out(self._dispatcher.failed(attempt, error, self._now()))
             return
         attempt.carried = reply
@@ -229,7 +231,8 @@ class Router(Operated):
             return
         try:
             error = answer.exception()
-            self._attempt_ended(attempt, outcome_of(error) if error else "ok")
+            if attempt.route.traceparent is not None:
+                self._attempt_ended(attempt, "ok" if error is None else outcome_of(error))
             if error is None:
                 moves = self._dispatcher.answered(attempt, answer.result(), self._now())
             else:
@@ -242,9 +245,7 @@ class Router(Operated):
             self.context.crash(error)
 
     def _attempt_ended(self, attempt: Attempt, outcome: str) -> None:
-        if attempt.route.traceparent is not None:
-            told = attempt_event(attempt, outcome, self._now())
-            self.context.publish(AttemptEnded, **told)
+        self.context.publish(AttemptEnded, **attempt_event(attempt, outcome, self._now()))
 
     def _late(self, attempt: Attempt, error: BaseException) -> None:
         """Hear that a model failed a request which it had been told to stop."""

@@ -209,3 +209,15 @@ async def test_a_request_that_breaks_the_device_is_to_blame_and_its_neighbour_is
     assert bad.details["begun"] is True
     assert isinstance(neighbour, WorkerLost)
     assert neighbour.details["begun"] is False
+
+
+async def test_a_stream_that_was_told_its_end_has_no_error_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RT-18 WK-01 The worker dies between the last chunk and its word that this was all."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    async with serving(WorkerSpec(engine="last_words_engine:LastWords")) as (_, model, events):
+        async with model.stream(HELLO, timeout=PATIENT) as chunks:
+            said = [chunk async for chunk in chunks]
+        assert [chunk.finish_reason for chunk in said] == ["stop"]
+        await events.wait_for(ActorFailed)

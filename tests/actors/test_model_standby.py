@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
     return "asyncio", {}
 
 
-QUICK = {"heartbeat_every": 0.05}
+QUICK: dict[str, Any] = {"heartbeat_every": 0.05}
 
 
 async def test_the_spare_takes_over_when_the_worker_is_lost_and_what_waits_is_not_touched(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 
 
 MIB = 1024 * 1024
-QUICK = {"heartbeat_every": 0.05}
+QUICK: dict[str, Any] = {"heartbeat_every": 0.05}
 
 
 async def test_a_worker_past_its_memory_is_replaced_between_requests_and_none_is_lost(

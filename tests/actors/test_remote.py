@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from failsoft.actors import MailboxFull, Ref, StartFailed, System, bind_correlation_id
+from failsoft.actors import (
+    MailboxFull,
+    Ref,
+    StartFailed,
+    System,
+    bind_correlation_id,
+    bind_traceparent,
+)
 from failsoft.actors.remote import RemoteModel
 from failsoft.actors.remote_spec import RemoteSpec
 from failsoft.messages import ChatMessage, GenerateText, InferenceTimeout, InvalidInput, Usage
@@ -47,6 +54,7 @@ SAID = {
     "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
 }
 CHAT_PATH = "/v1/chat/completions"
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture
@@ -87,6 +95,7 @@ async def test_a_chat_goes_out_and_its_answer_comes_back() -> None:
     async with remote_server() as server, remote(server, api_key="sk-abc") as (_, model, _events):
         server.put_on(CHAT_PATH, says_json(SAID))
         bind_correlation_id("id-1")
+        bind_traceparent(TRACEPARENT)
         reply = await model.ask(CHAT, timeout=PATIENT)
         (asked,) = server.of(CHAT_PATH)
     assert (reply.text, reply.finish_reason, reply.usage) == ("Hello!", "stop", Usage(9, 2))
@@ -102,6 +111,7 @@ async def test_a_chat_goes_out_and_its_answer_comes_back() -> None:
     }
     assert asked.headers["authorization"] == "Bearer sk-abc"
     assert asked.headers["x-correlation-id"] == "id-1"
+    assert asked.headers["traceparent"] == TRACEPARENT
 
 
 async def test_a_plain_prompt_is_a_completion() -> None:

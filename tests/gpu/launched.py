@@ -1,4 +1,4 @@
-"""A worker process under test, and all that it told. Waits are for events, within a bound."""
+"""A worker under test, and all that it told. Waits are for events, within a bound."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerProcess, WorkerSpec
+from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerSpec, make_worker
 from failsoft.messages import GenerateText, TextChunk, TextReply
 from failsoft.messages.frames import Chunk, Done, Failed, Hello, Ready, Report, Run
 from failsoft.messages.wire import raw
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 
 class Launched:
-    """Hold a worker process; be its listener."""
+    """Hold a worker; be its listener."""
 
     def __init__(self, spec: WorkerSpec, host: WorkerHost) -> None:
         self.reports: list[Report] = []
         self.lines: list[WorkerLine] = []
         self.gone: list[WorkerGone] = []
         self.after_gone: list[object] = []
-        self.process = WorkerProcess(spec, host, self)
+        self.process = make_worker(spec, host, self, "root/model")
         self._changed = asyncio.Event()
         self._ids = 0
 
@@ -145,9 +145,11 @@ class Launcher:
 
     def __init__(self, host: WorkerHost) -> None:
         self._host = host
+        self.launched: list[Launched] = []
 
     async def __call__(self, spec: WorkerSpec) -> Launched:
         launched = Launched(spec, self._host)
+        self.launched.append(launched)
         await launched.process.start()
         return launched
 
@@ -166,8 +168,10 @@ class Gate:
         self._descriptor: int | None = None
 
     def open(self) -> None:
-        # For reading too: so it waits for nobody.
-        self._descriptor = os.open(self.path, os.O_RDWR)
+        """Let through whoever waits, and whoever comes. A second time does nothing."""
+        if self._descriptor is None:
+            # For reading too: so it waits for nobody.
+            self._descriptor = os.open(self.path, os.O_RDWR)
 
     def close(self) -> None:
         if self._descriptor is not None:

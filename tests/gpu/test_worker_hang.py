@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from failsoft.gpu.script import Grow, Pause, Progress, Script, Stall, When
+from failsoft.gpu.script import Grow, Pause, Progress, Say, Script, Stall, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import Heartbeat, Loading
 
@@ -28,7 +28,7 @@ async def test_a_stopped_worker_is_found_by_its_missing_heartbeats(launch: Launc
 async def test_a_stuck_worker_is_found_by_its_missing_steps(launch: Launcher) -> None:
     """WK-02 The heartbeat goes on, the request doesn't: killed, and counted as hung."""
     worker = await launch.ready(
-        scripted(Script(otherwise=[Stall()]), heartbeat_every=0.05, hang_limit=0.5)
+        scripted(Script(otherwise=[Stall()]), heartbeat_every=0.05, first_step_limit=0.5)
     )
     id = worker.run()
     gone = await worker.ended()
@@ -37,6 +37,28 @@ async def test_a_stuck_worker_is_found_by_its_missing_steps(launch: Launcher) ->
     beats = [report for report in worker.reports if isinstance(report, Heartbeat)]
     assert sum(beat.running == (id,) for beat in beats) > 1
     assert worker.ends_of(id) == []
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_stall_after_the_first_word_is_found_by_the_limit_of_the_others(
+    launch: Launcher, stream: bool
+) -> None:
+    """WK-02 Whoever is told of that word; a first step would have all the time it wants."""
+    says = Script(otherwise=[Say("one"), Stall()])
+    spec = scripted(says, heartbeat_every=0.05, hang_limit=0.5, first_step_limit=600.0)
+    worker = await launch.ready(spec)
+    worker.run(stream=stream)
+    gone = await worker.ended()
+    assert gone.reason == "it has made no step for 0.5 s with a request in hand"
+
+
+async def test_a_prompt_that_is_slow_to_read_is_not_a_hang(launch: Launcher) -> None:
+    """WK-03 The first step takes far longer than those after it may."""
+    slow = Script(otherwise=[Pause(0.8), Say("one two")])
+    spec = scripted(slow, heartbeat_every=0.05, hang_limit=0.3, first_step_limit=60.0)
+    worker = await launch.ready(spec)
+    await worker.reply_of(worker.run(stream=False))
+    assert worker.gone == []
 
 
 @pytest.mark.parametrize("load", [[Stall()], [Progress(1, 2), Stall()]])
@@ -52,7 +74,7 @@ async def test_a_load_that_does_not_move_is_hung(
 
 async def test_an_idle_worker_is_not_hung(launch: Launcher) -> None:
     """No request, no steps: many times the hang limit pass, and it answers."""
-    worker = await launch.ready(scripted(heartbeat_every=0.02, hang_limit=0.2))
+    worker = await launch.ready(scripted(heartbeat_every=0.02, first_step_limit=0.2))
     seen = len(worker.reports)
     await worker.until(lambda: len(worker.reports) > seen + 30 or None)
     await worker.reply_of(worker.run("still here", stream=False))
@@ -63,7 +85,7 @@ async def test_slow_steps_are_not_a_hang(launch: Launcher) -> None:
     """WK-03 An answer that takes many times the hang limit, in steps that show nothing."""
     slow = When("slow", [Pause(0.1, steps=20)])
     worker = await launch.ready(
-        scripted(Script(rules=[slow]), heartbeat_every=0.05, hang_limit=0.8)
+        scripted(Script(rules=[slow]), heartbeat_every=0.05, first_step_limit=0.8)
     )
     await worker.reply_of(worker.run("slow", stream=False))
     assert worker.gone == []

@@ -66,25 +66,33 @@ async def test_a_flood_of_output_breaks_nothing(launch: Launcher) -> None:
 
 
 def test_logging_and_warnings_are_json_too() -> None:
-    """Python's own logging, and warnings, come out as structlog's lines do."""
+    """Python's own logging, and warnings, come out as structlog's lines do, without secrets.
+
+    So does what a library has its own way to the terminal for, as transformers has.
+    """
     import subprocess
     import sys
 
     program = """if True:
-        import logging, warnings
+        import logging, sys, warnings
+        library = logging.getLogger("library")
+        library.addHandler(logging.StreamHandler(sys.stderr))
+        library.propagate = False
         from failsoft.gpu.worker_log import configure_worker_log
         configure_worker_log()
         logging.getLogger("somebody").error("no %s", "luck")
         logging.getLogger("somebody").debug("unseen")
         warnings.warn("mind the gap")
         logging.getLogger("somebody").info("x" * 100_000)
+        library.error("with api_key=hush")
     """
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, check=True)
-    first, second, third = [parse_line(line) for line in done.stderr.splitlines()]
+    first, second, third, last = [parse_line(line) for line in done.stderr.splitlines()]
     assert first == WorkerLine("error", "no luck", None, {"logger": "somebody"})
     assert (second.level, second.fields["logger"]) == ("warning", "py.warnings")
     assert "mind the gap" in second.event
     assert len(third.event) < 10_000
+    assert last == WorkerLine("error", "with api_key=[redacted]", None, {"logger": "library"})
 
 
 @pytest.mark.parametrize(

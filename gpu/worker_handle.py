@@ -1,0 +1,23 @@
+"""The service's handle of a worker, wherever it runs."""
+
+from __future__ import annotations
+
+from failsoft.gpu.worker_host import WorkerHost
+from failsoft.gpu.worker_listener import WorkerListener
+from failsoft.gpu.worker_process import WorkerProcess
+from failsoft.gpu.worker_spec import WorkerSpec
+from failsoft.gpu.worker_thread import WorkerThread
+
+WorkerHandle = WorkerProcess | WorkerThread
+
+
+def make_worker(
+    spec: WorkerSpec, host: WorkerHost, listener: WorkerListener, path: str
+) -> WorkerHandle:
+    """Make the worker that ``spec`` describes; it is still to be started.
+
+    host: makes its process, where it has one. path: the actor's, for the log of a thread.
+    """
+    if spec.run_in == "thread":
+        return WorkerThread(spec, listener, path)
+    return WorkerProcess(spec, host, listener)

@@ -1,41 +1,33 @@
-"""Logging: structlog, one line an event, with correlation id and actor path."""
+"""Logging: structlog, one line each, with correlation id and actor path, bounded, no secrets.
+
+Nothing is configured, structlog or Python's own logging, unless the app calls for it here.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict
 
-from failsoft.actors import EventBus, Subscription, current_actor
-from failsoft.messages.events import (
-    ActorFailed,
-    ActorStarted,
-    ActorStopped,
-    ActorStopping,
-    ChildStarting,
-    DeadLettered,
-    Event,
-    FellBack,
-    ModelLoading,
-    ModelStateChanged,
-    RequestFinished,
-)
+from failsoft.actors import current_actor
+from failsoft.messages.log_line import encode_line, safe_fields
+from failsoft.telemetry.log_routing import route_logging
 
-log = structlog.get_logger("failsoft.events")
-
-# Told at debug level: there is one for each request or more, or the runtime has its own line.
-_BUSY = {"ready", "busy"}
-_QUIET = (
-    ActorStarted,
-    ActorStopped,
-    ActorStopping,
-    ActorFailed,
-    ChildStarting,
-    DeadLettered,
-    ModelLoading,
-)
+# What a line may have besides the fields of its event.
+LINE_FIELDS: Final = {
+    "timestamp": "when it was written: ISO 8601, UTC",
+    "level": "`debug`, `info`, `warning`, `error` or `critical`",
+    "event": "what happened: an event's name, or the words of whoever logged",
+    "logger": "of a line from Python's own `logging`, or from a worker: who wrote it",
+    "actor": "the path of the actor whose handler wrote it",
+    "path": "the path of the actor that it is about",
+    "pid": "of the worker process that wrote it, or that it is about",
+    "correlation_id": "the request's, from the HTTP header to the worker and back",
+    "trace_id": "the request's trace, where it is traced",
+    "exception": "a traceback",
+}
 
 
 def configure_logging(
@@ -43,31 +35,29 @@ def configure_logging(
 ) -> None:
     """Have all of the service's log lines written to ``output``, as JSON or for a console.
 
-    Sets structlog's global configuration: a service that has its own leaves this alone, and
-    gets the lines through that. level: ``debug``, ``info``, ``warning`` or ``error``.
+    Sets structlog's global configuration, and has Python's own logging and its warnings written
+    there as well. A service that has a configuration of its own leaves this alone, and gets the
+    lines through that: with ``add_actor`` and ``make_safe`` in it they are as here.
+    level: ``debug``, ``info``, ``warning`` or ``error``.
     """
     levels = logging.getLevelNamesMapping()
     if level.upper() not in levels:
         raise ValueError(f"level must be debug, info, warning or error; it is {level!r}")
-    renderer: Any = (
-        structlog.processors.JSONRenderer(default=repr)
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=output.isatty())
-    )
-    formatters = [structlog.processors.format_exc_info] if style == "json" else []
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             add_actor,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *formatters,
-            renderer,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            *([_render] if style == "json" else [make_safe, _make_visible, _console(output)]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(levels[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(output),
         cache_logger_on_first_use=False,
     )
+    route_logging(levels[level.upper()])
 
 
 def add_actor(_logger: Any, _method: str, line: EventDict) -> EventDict:
@@ -82,20 +72,40 @@ def add_actor(_logger: Any, _method: str, line: EventDict) -> EventDict:
     return line
 
 
-def log_events(bus: EventBus) -> Subscription:
-    """Have each event of the tree written as one log line; cancel the subscription to end it."""
-    return bus.subscribe(_write)
+def make_safe(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """Have the line hold plain, bounded data without secrets: a structlog processor.
+
+    For services with a structlog configuration of their own; it goes right before the renderer.
+    """
+    return safe_fields(line)
 
 
-def _write(event: Event) -> None:
-    fields = {name: getattr(event, name) for name in event.__struct_fields__}
-    name = type(event).__name__
-    is_routine = isinstance(event, ModelStateChanged) and {event.before, event.after} == _BUSY
-    if is_routine or isinstance(event, _QUIET):
-        log.debug(name, **fields)
-    elif isinstance(event, RequestFinished) and event.outcome == "ok":
-        log.info(name, **fields)
-    elif isinstance(event, RequestFinished | FellBack):
-        log.warning(name, **fields)
-    else:
-        log.info(name, **fields)
+def _render(_logger: Any, _method: str, line: EventDict) -> str:
+    return encode_line(line)
+
+
+def _make_visible(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """Show control characters, which would move a terminal's cursor; a traceback has its lines."""
+    return {
+        name: value
+        if name in ("exception", "stack")
+        else _visible(value)
+        if isinstance(value, str)
+        else value
+        for name, value in line.items()
+    }
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def _console(output: TextIO) -> structlog.dev.ConsoleRenderer:
+    # Rich's tracebacks show local variables, and so secrets.
+    return structlog.dev.ConsoleRenderer(
+        colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )

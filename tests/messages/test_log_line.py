@@ -48,6 +48,13 @@ def test_anything_is_one_valid_line(fields: dict[str, Any]) -> None:
     json.loads(line)
 
 
+def test_what_moves_a_cursor_is_escaped() -> None:
+    """TL-09 Control characters of all kinds, and line ends; they are read as they were."""
+    text = "\x00\x1b[2J\x7f\x9b\u2028\ud800"
+    assert encode_line({"text": text}).isprintable()
+    assert read(text=text) == {"text": text}
+
+
 class Rude:
     def __repr__(self) -> str:
         raise RuntimeError("no")

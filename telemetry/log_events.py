@@ -1,0 +1,89 @@
+"""The tree's events as log lines."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import structlog
+
+from failsoft.actors import EventBus, Subscription
+from failsoft.actors.tracing import trace_id_of
+from failsoft.messages.events import (
+    ActorFailed,
+    ActorStarted,
+    ActorStopped,
+    ActorStopping,
+    BreakerChanged,
+    ChildStarting,
+    DeadLettered,
+    DeviceMemoryReported,
+    Event,
+    FellBack,
+    LoopBlocked,
+    ModelLoading,
+    ModelStateChanged,
+    RequestFinished,
+    RequestQuarantined,
+    SupervisorEscalated,
+    WorkerAbandoned,
+    WorkerEnded,
+    WorkerHung,
+)
+from failsoft.messages.trace_events import AttemptEnded, RequestServed
+from failsoft.telemetry.events import AlertLost, ErrorSpiked, HealthChanged
+
+log = structlog.get_logger("failsoft.events")
+
+# One for each request or more, or for each heartbeat; or the runtime has its own line.
+_DEBUG: Final = (
+    *(ActorStarted, ActorStopped, ActorStopping, ActorFailed, ChildStarting, DeadLettered),
+    *(AttemptEnded, DeviceMemoryReported, LoopBlocked, ModelLoading, RequestServed),
+)
+_WARNING: Final = (
+    *(FellBack, RequestQuarantined, WorkerAbandoned, WorkerHung, AlertLost, ErrorSpiked),
+)
+_NUMBERS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_BUSY: Final = {"ready", "busy"}
+_FINE: Final = frozenset(("ok", "cancelled"))
+
+
+def log_events(bus: EventBus) -> Subscription:
+    """Have each event of the tree written as one log line; cancel the subscription to end it."""
+    return bus.subscribe(_write)
+
+
+def level_of(event: Event) -> str:
+    """Give the level that an event is logged at."""
+    match event:
+        case ModelStateChanged(before=before, after=after) if {before, after} == _BUSY:
+            return "debug"
+        case RequestFinished(outcome=outcome):
+            return "info" if outcome in _FINE else "warning"
+        case BreakerChanged(after="open") | WorkerEnded(asked=False):
+            return "warning"
+        case HealthChanged(after=after) if after != "healthy":
+            return "warning"
+        case SupervisorEscalated():
+            return "error"
+    if isinstance(event, _DEBUG):
+        return "debug"
+    return "warning" if isinstance(event, _WARNING) else "info"
+
+
+def _write(event: Event) -> None:
+    level, bound = level_of(event), log.bind()
+    # Most events are quiet, and their fields needn't be looked at. Loggers of others may not tell.
+    is_heard = getattr(bound, "is_enabled_for", None)
+    if is_heard is not None and not is_heard(_NUMBERS[level]):
+        return
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
+    traceparent = fields.pop("traceparent", None)
+    if traceparent is not None:
+        fields["trace_id"] = trace_id_of(traceparent)
+    getattr(bound, level)(type(event).__name__, **fields)

@@ -1,134 +1,116 @@
-"""The health actor: named checks at intervals, and the models' states as they are told."""
+"""Health: what the checks found, and the answers that follow from it. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Literal
 
-import anyio
 import msgspec
 
-from failsoft.actors import Actor, ExitReason, Overflow, Subscription, handles
-from failsoft.actors.errors import describe
-from failsoft.messages import Message, Request
-from failsoft.messages.events import ModelStateChanged
+from failsoft.actors import TreeNode
+from failsoft.telemetry.checks.default import default_checks
+from failsoft.telemetry.damping import Damping
+from failsoft.telemetry.health_check import CheckResult, HealthCheck
+from failsoft.telemetry.probes import Probe, first_start, liveness, model_states, readiness
 
 Status = Literal["healthy", "degraded", "critical"]
 
 
-class HealthCheck(msgspec.Struct, frozen=True):
-    """Describe a check.
-
-    run: raises where something is wrong; its words are the report's.
-    critical: whether its failure makes the whole service critical, or only degraded.
-    interval, timeout: in seconds; a check that takes longer than ``timeout`` has failed.
-    """
-
-    name: str
-    run: Callable[[], Awaitable[object]]
-    critical: bool = False
-    interval: float = 10.0
-    timeout: float = 5.0
-
-
-class CheckResult(msgspec.Struct, frozen=True):
-    """Tell how a check went last. ``message`` is empty where it went well."""
-
-    name: str
-    critical: bool
-    ok: bool
-    message: str
-    at: float
-    seconds: float
-
-
 class HealthReport(msgspec.Struct, frozen=True):
-    """Tell how the service is. ``models``: path → readiness state, as last told."""
+    """Tell how the service is.
+
+    status: ``critical`` where a critical check fails, ``degraded`` where another one does.
+    checks: how each went last. models: path → readiness state.
+    live: not so, it must be started anew. ready: requests may be sent to it. started: its first
+        start is over; this stays so.
+    """
 
     status: Status
     critical_failures: tuple[str, ...]
     checks: tuple[CheckResult, ...]
     models: dict[str, str]
+    live: Probe
+    ready: Probe
+    started: Probe
 
 
-class GetHealth(Request[HealthReport], frozen=True):
-    """Ask how the service is; answered at once from what the last checks found."""
+class Health:
+    """Hold the checks and their verdicts.
 
-
-class RunCheck(Message, frozen=True):
-    """Run a check now."""
-
-    name: str
-
-
-class HealthActor(Actor):
-    """Run checks side by side, each at its own interval, and hear of the models' states.
-
-    No model ready makes the service critical, some that aren't make it degraded.
+    Made once, outside of the actor that runs the checks, so that it outlives that.
+    checks: None takes ``default_checks()``.
     """
 
-    overflow: ClassVar[Overflow] = Overflow.DROP_OLDEST
+    __slots__ = ("_began", "_dampings", "_has_started", "_results", "checks", "status")
 
-    def __init__(self, checks: Sequence[HealthCheck] = ()) -> None:
-        self._checks = {check.name: check for check in checks}
-        if len(self._checks) < len(checks):
+    def __init__(self, checks: Sequence[HealthCheck] | None = None) -> None:
+        checks = default_checks() if checks is None else checks
+        self.checks = {check.name: check for check in checks}
+        if len(self.checks) < len(checks):
             raise ValueError("two health checks have the same name; rename one of them")
-        self._results: dict[str, CheckResult] = {}
-        self._running: set[str] = set()
-        self._models: dict[str, str] = {}
-        self._subscription: Subscription | None = None
-
-    async def on_start(self) -> None:
-        self._subscription = self.context.system.events.subscribe(
-            self.context.ref, ModelStateChanged
-        )
-        self._models = {
-            node.path: node.shows["model_state"]
-            for top in self.context.system.tree()
-            for node in top.walk()
-            if "model_state" in node.shows
+        self._dampings = {
+            check.name: Damping(check.bad_after, check.good_after) for check in checks
         }
-        for check in self._checks.values():
-            self.context.send_after(0, RunCheck(check.name))
-            self.context.send_every(check.interval, RunCheck(check.name))
+        self._results: dict[str, CheckResult] = {}
+        self._began: float | None = None
+        self._has_started = False
+        self.status: Status = "healthy"
 
-    async def on_stop(self, reason: ExitReason) -> None:
-        if self._subscription is not None:
-            self._subscription.cancel()
+    def begin(self, now: float) -> None:
+        """Say that checks are run from now on; the first call counts, for their graces."""
+        if self._began is None:
+            self._began = now
 
-    @handles(ModelStateChanged)
-    def _model_state(self, event: ModelStateChanged) -> None:
-        self._models[event.path] = event.after
+    def add(self, name: str, message: str, began: float, now: float) -> Status | None:
+        """Take in what a run found to be wrong, or nothing; give the status that it changed.
 
-    @handles(RunCheck, interleave=True)
-    async def _run_check(self, message: RunCheck) -> None:
-        check = self._checks[message.name]
-        if check.name in self._running:
-            return  # its last run has yet to end
-        self._running.add(check.name)
-        began = self.context.clock.now()
-        said = ""
-        try:
-            with anyio.fail_after(check.timeout):
-                await check.run()
-        except TimeoutError:
-            said = f"did not end within {check.timeout:g} s"
-        except Exception as error:  # whatever a check raises is its finding
-            said = describe(error)
-        finally:
-            self._running.discard(check.name)
-        now = self.context.clock.now()
-        self._results[check.name] = CheckResult(
-            check.name, check.critical, not said, said, now, now - began
+        What was before is returned, and ``status`` is what it has become; None: no change.
+        """
+        self.begin(began)
+        check, damping = self.checks[name], self._dampings[name]
+        assert self._began is not None
+        if not message or now >= self._began + check.grace:
+            damping.add(not message)
+        is_ok = damping.verdict is not False
+        self._results[name] = CheckResult(name, check.critical, is_ok, message, now, now - began)
+        before, self.status = self.status, self._status()
+        return before if before != self.status else None
+
+    def _status(self) -> Status:
+        if self.critical_failures:
+            return "critical"
+        return "healthy" if all(result.ok for result in self._results.values()) else "degraded"
+
+    @property
+    def critical_failures(self) -> tuple[str, ...]:
+        """Give the names of the critical checks that fail."""
+        return tuple(r.name for r in self._results.values() if r.critical and not r.ok)
+
+    @property
+    def has_started(self) -> bool:
+        """Tell whether the tree's first start is over, as far as anybody has looked."""
+        return self._has_started
+
+    def look(self, tree: tuple[TreeNode, ...]) -> Probe:
+        """See whether the first start is over; once it is, it stays so."""
+        if self._has_started:
+            return Probe(True)
+        started = first_start(tree)
+        self._has_started = started.ok
+        return started
+
+    def report(self, tree: tuple[TreeNode, ...]) -> HealthReport:
+        """Tell how the service is, whose tree is now as given."""
+        return HealthReport(
+            status=self.status,
+            critical_failures=self.critical_failures,
+            checks=tuple(self._results.values()),
+            models=model_states(tree),
+            live=liveness(tree),
+            ready=readiness(tree),
+            started=self.look(tree),
         )
 
-    @handles(GetHealth)
-    def _get_health(self, _request: GetHealth) -> HealthReport:
-        results = tuple(self._results.values())
-        critical = [result.name for result in results if not result.ok and result.critical]
-        ready = [state in ("ready", "busy") for state in self._models.values()]
-        if self._models and not any(ready):
-            critical.append("models")
-        is_degraded = not all(ready) or not all(result.ok for result in results)
-        status: Status = "critical" if critical else "degraded" if is_degraded else "healthy"
-        return HealthReport(status, tuple(critical), results, dict(self._models))
+    def __repr__(self) -> str:
+        failing = [result.name for result in self._results.values() if not result.ok]
+        return f"<Health {self.status}, {len(self.checks)} checks, failing: {failing or 'none'}>"

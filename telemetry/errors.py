@@ -71,6 +71,7 @@ class ErrorsActor(EventListener):
     @handles(WorkerEnded)
     def _worker_ended(self, event: WorkerEnded) -> None:
         was_killed_for_it = self._hung == (event.path, event.pid)
+        self._hung = None if was_killed_for_it else self._hung  # threads have no pids to differ in
         if not event.asked and not was_killed_for_it:
             self._add(event, "worker_lost")
 

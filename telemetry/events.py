@@ -37,6 +37,13 @@ class HealthChanged(Event, frozen=True, kw_only=True):
     critical_failures: tuple[str, ...]
 
 
+class FlightWritten(Event, frozen=True, kw_only=True):
+    """The flight recorder has written what it had heard to ``file``, since ``reason``."""
+
+    file: str
+    reason: str
+
+
 class AlertsChanged(Event, frozen=True, kw_only=True):
     """Alerts began to fire, or were resolved; these are told together.
 

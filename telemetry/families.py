@@ -13,9 +13,12 @@ MetricT = TypeVar("MetricT", Counter, Gauge, Histogram)
 
 MOST_SERIES: Final = 1000
 
-# An exemplar's names and values have 128 characters in all, by OpenMetrics's rule.
-_EXEMPLAR = "correlation_id"
-_LONGEST_EXEMPLAR = 128 - len(_EXEMPLAR)
+# An exemplar's names and values have so many characters in all, by OpenMetrics's rule.
+_LONGEST_EXEMPLAR = 128
+
+# Of a request: its correlation id, and its trace's.
+Ids = tuple[str | None, str | None]
+_NO_IDS: Final[Ids] = (None, None)
 
 
 class Family(Generic[MetricT]):
@@ -52,7 +55,8 @@ class Family(Generic[MetricT]):
     def _series_of(self, admitted: tuple[str, ...]) -> MetricT:
         series = self._series.get(admitted)
         if series is None:
-            series = self._series[admitted] = self.metric.labels(*admitted)
+            series = self.metric.labels(*admitted) if self.labels else self.metric
+            self._series[admitted] = series
         return series
 
     def _beyond(self, admitted: tuple[str, ...]) -> MetricT:
@@ -132,11 +136,20 @@ class Spreads(Family[Histogram]):
 
     __slots__ = ()
 
-    def see(self, *values: str, value: float, correlation_id: str | None = None) -> None:
+    def see(self, *values: str, value: float, ids: Ids = _NO_IDS) -> None:
         """Take note of a value, and of a request that it can be looked up by: its exemplar."""
-        fits = correlation_id is not None and len(correlation_id) <= _LONGEST_EXEMPLAR
-        exemplar = {_EXEMPLAR: correlation_id} if correlation_id and fits else None
-        self.of(*values).observe(value, exemplar)
+        self.of(*values).observe(value, None if ids == _NO_IDS else _exemplar(*ids))
+
+
+def _exemplar(correlation_id: str | None, trace_id: str | None) -> dict[str, str] | None:
+    """Give the ids that there is room for."""
+    exemplar: dict[str, str] = {}
+    room = _LONGEST_EXEMPLAR
+    for name, id in (("trace_id", trace_id), ("correlation_id", correlation_id)):
+        if id and len(name) + len(id) <= room:
+            exemplar[name] = id
+            room -= len(name) + len(id)
+    return exemplar or None
 
 
 class Families:

@@ -27,6 +27,8 @@ TOKEN_SECONDS_BUCKETS: Final = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2),
     *(0.3, 0.4, 0.5, 0.75, 1.0, 2.5),
 )
+# From what is usual to what a caller sees.
+LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 # The convention's, up to what any context holds.
 TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(11))
 
@@ -56,7 +58,8 @@ class Metrics:
         )
         self._of_paths = (
             *(self.breaker, self.in_flight, self.waiting, self.load, self.mailbox),
-            *(self.model_state, self.device_used, self.device_capacity),
+            *(self.model_state, self.batch, self.worker_memory, self.worker_device_memory),
+            *(self.device_used, self.device_capacity),
         )
 
     def _add_requests(self, make: Families) -> None:
@@ -142,6 +145,11 @@ class Metrics:
             "path",
             buckets=SECONDS_BUCKETS,
         )
+        self.loop_lag = make.spreads(
+            "failsoft_loop_lag_seconds",
+            "How late the event loop came to what was due, looked at each second.",
+            buckets=LAG_BUCKETS,
+        )
         self.dead_letters = make.counts(
             "failsoft_dead_letters", "Messages and events that were not delivered.", "reason"
         )
@@ -161,6 +169,27 @@ class Metrics:
         )
         self.hung = make.counts("failsoft_workers_hung", "Workers killed for they hung.", "path")
         self.lost = make.counts("failsoft_workers_lost", "Workers that ended unasked.", "path")
+        self.worn_out = make.counts(
+            "failsoft_workers_worn_out", "Workers to be replaced between two requests.", "path"
+        )
+        self.abandoned = make.counts(
+            "failsoft_workers_abandoned", "Workers' threads that didn't leave when told to.", "path"
+        )
+        self.promoted = make.counts(
+            "failsoft_standby_promotions", "Spare workers that took another's place.", "path"
+        )
+        self.standby_refused = make.counts(
+            "failsoft_standby_refusals", "Times that memory had no room for a spare.", "path"
+        )
+        self.batch = make.levels(
+            "failsoft_batch_requests", "Requests that a model's engine works on at once.", "path"
+        )
+        self.worker_memory = make.levels(
+            "failsoft_worker_memory_bytes", "Resident memory of a model's worker.", "path"
+        )
+        self.worker_device_memory = make.levels(
+            "failsoft_worker_device_memory_bytes", "Device memory held by a model's worker.", "path"
+        )
         self.cancel = make.spreads(
             "failsoft_cancel_seconds",
             "Time from telling a worker to stop a request until it had.",
@@ -181,6 +210,13 @@ class Metrics:
     def _add_own(self, make: Families) -> None:
         self.spike = make.levels(
             "failsoft_error_spike", "1 while there are far more errors than usual.", "error_type"
+        )
+        self.health = make.levels("failsoft_health", "1 for how the service is.", "state")
+        self.alerts_sent = make.counts(
+            "failsoft_alerts_sent", "Times that a receiver got alerts.", "path"
+        )
+        self.alerts_lost = make.counts(
+            "failsoft_alerts_lost", "Times that a receiver didn't get alerts.", "path"
         )
         self.refused = make.counts(
             "failsoft_refused_labels",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final, Literal
 
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from failsoft.actors import handles
+from failsoft.actors.tracing import trace_id_of
 from failsoft.messages import Request
 from failsoft.messages.events import (
     ActorFailed,
@@ -27,27 +29,40 @@ from failsoft.messages.events import (
     RequestShed,
     RestartCalledOff,
     RestartScheduled,
+    StandbyPromoted,
+    StandbyReady,
+    StandbyRefused,
     SubscriberDropped,
     SupervisorEscalated,
+    WorkerAbandoned,
     WorkerEnded,
     WorkerHung,
     WorkerReady,
+    WorkerWornOut,
 )
-from failsoft.telemetry.events import ErrorSpiked, ErrorSpikeEnded
+from failsoft.telemetry.events import (
+    AlertLost,
+    AlertSent,
+    ErrorSpiked,
+    ErrorSpikeEnded,
+    HealthChanged,
+)
 from failsoft.telemetry.failure_kind import failure_kind
+from failsoft.telemetry.gen_ai import OPERATIONS, PROVIDER
 from failsoft.telemetry.label_bound import OTHER
 from failsoft.telemetry.listener import EventListener
 from failsoft.telemetry.metrics import Metrics
-from failsoft.telemetry.tree_metrics import CIRCUIT_STATES, LEVELS, MODEL_STATES, read_tree
-
-# A picture of more actors takes too long for the event loop at each scrape.
-MOST_ACTORS: Final = 1000
-
-PROVIDER: Final = "failsoft"
-# What the convention has a name for; other requests keep their own.
-OPERATIONS: Final = {"GenerateText": "text_completion", "Embed": "embeddings"}
+from failsoft.telemetry.tree_metrics import (
+    CIRCUIT_STATES,
+    HEALTH_STATES,
+    LEVELS,
+    MODEL_STATES,
+    read_tree,
+    refresh,
+)
 
 _RESTARTS_REMEMBERED: Final = 1000
+_LAG_EVERY: Final = 1.0
 
 
 class Scrape(Request[bytes], frozen=True):
@@ -73,33 +88,38 @@ class MetricsActor(EventListener):
     async def on_start(self) -> None:
         await super().on_start()
         # What has happened so far, or while this actor was down, was not heard.
-        self._look_at_tree()
-
-    def _look_at_tree(self) -> None:
         read_tree(self._metrics, self.context.system.tree())
+        self._look_at_lag()
+
+    def _look_at_lag(self) -> None:
+        due = self.context.clock.now() + _LAG_EVERY
+        # No message: it would wait for those before it.
+        self.context.call_after(_LAG_EVERY, functools.partial(self._saw_lag, due))
+
+    def _saw_lag(self, due: float) -> None:
+        self._metrics.loop_lag.see(value=max(0.0, self.context.clock.now() - due))
+        self._look_at_lag()
 
     @handles(Scrape)
     def _scrape(self, request: Scrape) -> bytes:
-        metrics, system = self._metrics, self.context.system
-        if sum(1 for _ in system.paths) <= MOST_ACTORS:
-            self._look_at_tree()
-        metrics.dead_letters.catch_up(system.dead_letters.counts())
-        metrics.refused.catch_up(metrics.bound.refused)
+        refresh(self._metrics, self.context.system)
         generate = generate_openmetrics if request.format == "openmetrics" else generate_latest
-        return bytes(generate(metrics.registry))
+        return bytes(generate(self._metrics.registry))
 
     # -- requests
 
     @handles(RequestFinished)
     def _request_finished(self, event: RequestFinished) -> None:
-        metrics, is_ok, id = self._metrics, event.outcome == "ok", event.correlation_id
+        metrics, is_ok, traceparent = self._metrics, event.outcome == "ok", event.traceparent
+        trace_id = None if traceparent is None else trace_id_of(traceparent)
+        ids = event.correlation_id, trace_id
         operation = OPERATIONS.get(event.request, event.request)
         asked = (operation, PROVIDER, event.path, event.model_used)
         error = "" if is_ok else event.outcome
-        metrics.duration.see(*asked, error, value=event.seconds, correlation_id=id)
+        metrics.duration.see(*asked, error, value=event.seconds, ids=ids)
         metrics.queue.see(event.path, value=event.queue_seconds)
         if is_ok and event.first_seconds is not None:
-            metrics.first_token.see(*asked, value=event.first_seconds, correlation_id=id)
+            metrics.first_token.see(*asked, value=event.first_seconds, ids=ids)
             if event.completion_tokens > 1:
                 after_first = (event.seconds - event.first_seconds) / (event.completion_tokens - 1)
                 metrics.per_token.see(*asked, value=after_first)
@@ -192,6 +212,26 @@ class MetricsActor(EventListener):
     def _worker_ready(self, event: WorkerReady) -> None:
         self._metrics.worker_load.see(event.path, value=event.seconds)
 
+    @handles(StandbyReady)
+    def _standby_ready(self, event: StandbyReady) -> None:
+        self._metrics.worker_load.see(event.path, value=event.seconds)
+
+    @handles(StandbyPromoted)
+    def _standby_promoted(self, event: StandbyPromoted) -> None:
+        self._metrics.promoted.add(event.path)
+
+    @handles(StandbyRefused)
+    def _standby_refused(self, event: StandbyRefused) -> None:
+        self._metrics.standby_refused.add(event.path)
+
+    @handles(WorkerWornOut)
+    def _worker_worn_out(self, event: WorkerWornOut) -> None:
+        self._metrics.worn_out.add(event.path)
+
+    @handles(WorkerAbandoned)
+    def _worker_abandoned(self, event: WorkerAbandoned) -> None:
+        self._metrics.abandoned.add(event.path)
+
     @handles(WorkerHung)
     def _worker_hung(self, event: WorkerHung) -> None:
         self._metrics.hung.add(event.path)
@@ -223,3 +263,15 @@ class MetricsActor(EventListener):
     @handles(ErrorSpikeEnded)
     def _spike_ended(self, event: ErrorSpikeEnded) -> None:
         self._metrics.spike.set(event.error_type, to=0)
+
+    @handles(HealthChanged)
+    def _health_changed(self, event: HealthChanged) -> None:
+        self._metrics.health.set_one_of(event.after, states=HEALTH_STATES)
+
+    @handles(AlertSent)
+    def _alert_sent(self, event: AlertSent) -> None:
+        self._metrics.alerts_sent.add(event.path)
+
+    @handles(AlertLost)
+    def _alert_lost(self, event: AlertLost) -> None:
+        self._metrics.alerts_lost.add(event.path)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from failsoft.actors import ModelState, TreeNode
+from failsoft.actors import ModelState, System, TreeNode
 from failsoft.telemetry.metrics import Metrics
 
+# A picture of more actors takes too long for the event loop at each scrape.
+MOST_ACTORS: Final = 1000
 CIRCUIT_STATES = ("closed", "open", "half_open")
 LEVELS = ("full", "reduced", "minimal")
+HEALTH_STATES = ("healthy", "degraded", "critical")
 MODEL_STATES = tuple(state.value for state in ModelState)
+
+
+def refresh(metrics: Metrics, system: System) -> None:
+    """Bring up to date what no event tells: the tree's picture, and what was counted elsewhere."""
+    if sum(1 for _ in system.paths) <= MOST_ACTORS:
+        read_tree(metrics, system.tree())
+    metrics.dead_letters.catch_up(system.dead_letters.counts())
+    metrics.refused.catch_up(metrics.bound.refused)
 
 
 def read_tree(metrics: Metrics, tree: tuple[TreeNode, ...]) -> None:
@@ -25,6 +36,7 @@ def _read_shown(metrics: Metrics, path: str, shows: dict[str, Any]) -> None:
     match shows:
         case {"model_state": str(state)}:
             metrics.model_state.set_one_of(path, state, states=MODEL_STATES)
+            _read_worker(metrics, path, shows)
         case {"candidates": dict(candidates)}:
             for model, info in candidates.items():
                 _read_candidate(metrics, path, model, info)
@@ -34,6 +46,17 @@ def _read_shown(metrics: Metrics, path: str, shows: dict[str, Any]) -> None:
                 metrics.load.set(path, to=load)
         case _:
             pass
+
+
+def _read_worker(metrics: Metrics, path: str, shows: dict[str, Any]) -> None:
+    levels = {
+        "batch": metrics.batch,
+        "rss_bytes": metrics.worker_memory,
+        "device_bytes": metrics.worker_device_memory,
+    }
+    for name, level in levels.items():
+        if name in shows:
+            level.set(path, to=shows[name])
 
 
 def _read_candidate(metrics: Metrics, path: str, model: str, info: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from failsoft.actors import Ref, System
@@ -23,13 +25,25 @@ from failsoft.messages.events import (
     RequestShed,
     RestartCalledOff,
     RestartScheduled,
+    StandbyPromoted,
+    StandbyReady,
+    StandbyRefused,
     SubscriberDropped,
     SupervisorEscalated,
+    WorkerAbandoned,
     WorkerEnded,
     WorkerHung,
     WorkerReady,
+    WorkerWornOut,
 )
-from failsoft.telemetry import ErrorSpiked, ErrorSpikeEnded, MetricsActor
+from failsoft.telemetry import (
+    AlertLost,
+    AlertSent,
+    ErrorSpiked,
+    ErrorSpikeEnded,
+    HealthChanged,
+    MetricsActor,
+)
 
 from .happened import fail, finish, value
 
@@ -95,7 +109,8 @@ async def test_the_load_cut_a_request_down(system: System, metrics: Ref) -> None
 ROUTER = "root/text"
 WHO = {"correlation_id": None}
 ONE_EACH: list[tuple[type[Event], str, dict[str, object], str, dict[str, str]]] = [
-    (RequestRetried, ROUTER, {"round": 1, "delay": 1.0, "cause": "worker_lost", **WHO},
+    (RequestRetried, ROUTER,
+     {"round": 1, "delay": 1.0, "cause": "worker_lost", "is_owed": True, **WHO},
      "failsoft_retries_total", {"cause": "worker_lost"}),
     (RequestHedged, ROUTER, {"model": "a", "hedge": "b", **WHO},
      "failsoft_hedges_total", {"model": "b"}),
@@ -121,6 +136,15 @@ ONE_EACH: list[tuple[type[Event], str, dict[str, object], str, dict[str, str]]] 
     (WorkerEnded, PATH, {"pid": 1, "reason": "x", "asked": False},
      "failsoft_workers_lost_total", {}),
     (GenerationCancelled, PATH, {"seconds": 0.1, **WHO}, "failsoft_cancel_seconds_count", {}),
+    (StandbyReady, PATH, {"pid": 1, "seconds": 2.0}, "failsoft_worker_load_seconds_count", {}),
+    (StandbyPromoted, PATH, {"pid": 1}, "failsoft_standby_promotions_total", {}),
+    (StandbyRefused, PATH, {"reason": "full"}, "failsoft_standby_refusals_total", {}),
+    (WorkerWornOut, PATH, {"pid": 1, "reason": "fat"}, "failsoft_workers_worn_out_total", {}),
+    (WorkerAbandoned, PATH, {"reason": "deaf", "abandoned": 1},
+     "failsoft_workers_abandoned_total", {}),
+    (AlertSent, PATH, {"alerts": ("a",), "tries": 1}, "failsoft_alerts_sent_total", {}),
+    (AlertLost, PATH, {"alerts": ("a",), "tries": 3, "reason": "x"},
+     "failsoft_alerts_lost_total", {}),
 ]  # fmt: skip
 
 
@@ -187,6 +211,7 @@ async def test_what_is_now_is_one_state_of_each(system: System, metrics: Ref) ->
     publish(ModelStateChanged, PATH, **both)
     publish(DegradationChanged, "root/load", before="", after="reduced", load=0.8, forced=False)
     publish(DeviceMemoryReported, PATH, used_bytes=10, total_bytes=40)
+    publish(HealthChanged, "root/health", before="", after="critical", critical_failures=("a",))
     breaker = [
         await value(metrics, "failsoft_breaker_state", path=ROUTER, model="a", state=state)
         for state in ("closed", "open", "half_open")
@@ -197,6 +222,8 @@ async def test_what_is_now_is_one_state_of_each(system: System, metrics: Ref) ->
     assert await value(metrics, "failsoft_degradation_level", level="reduced") == 1
     assert await value(metrics, "failsoft_degradation_level", level="full") == 0
     assert await value(metrics, "failsoft_load_ratio", path="root/load") == 0.8
+    assert await value(metrics, "failsoft_health", state="critical") == 1
+    assert await value(metrics, "failsoft_health", state="healthy") == 0
     assert await value(metrics, "failsoft_device_memory_used_bytes", path=PATH) == 10
     assert await value(metrics, "failsoft_device_memory_capacity_bytes", path=PATH) == 40
 
@@ -243,6 +270,13 @@ async def test_a_child_that_is_gone_for_good_has_no_state_but_its_counts(
     assert await state("root/pool/a/model") is None
     assert await state("root/pool/ab") == 1
     assert await value(metrics, "failsoft_workers_hung_total", path="root/pool/a") == 1
+
+
+async def test_the_lag_of_the_loop_is_looked_at_each_second(system: System, metrics: Ref) -> None:
+    """TL-05 In virtual time there is none."""
+    await asyncio.sleep(3.5)
+    assert await value(metrics, "failsoft_loop_lag_seconds_count") == 3
+    assert await value(metrics, "failsoft_loop_lag_seconds_sum") == 0
 
 
 async def test_a_spike_shows_while_it_lasts(system: System, metrics: Ref) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 import pytest
 from prometheus_client.openmetrics.parser import (
@@ -14,7 +16,7 @@ from failsoft.actors import Actor, Ref, System, handles
 from failsoft.messages import GenerateText, GenerationFailed, TextReply, Usage
 from failsoft.messages.events import Event, FellBack, WorkerHung
 from failsoft.supervisors import candidate, router
-from failsoft.telemetry import Metrics, MetricsActor, Scrape, metrics_actor
+from failsoft.telemetry import Metrics, MetricsActor, Scrape, tree_metrics
 from failsoft.telemetry.families import Family
 
 from .happened import finish, scraped, value
@@ -23,6 +25,7 @@ from .test_metrics import ONE_EACH
 pytestmark = pytest.mark.anyio
 
 SECRET = "my secret prompt"
+PROMTOOL = shutil.which("promtool")
 
 
 def publish_all(system: System) -> None:
@@ -59,6 +62,20 @@ async def test_all_of_it_parses_and_keeps_the_rules_for_names(system: System) ->
             assert is_total == (family.type == "counter"), sample.name
 
 
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool isn't installed (Debian: prometheus)")
+async def test_promtool_finds_nothing_to_say(system: System) -> None:
+    """TL-05 Prometheus's own check of the text and of its names."""
+    metrics = await system.spawn(MetricsActor, "metrics")
+    publish_all(system)
+    done = check_metrics(await metrics.ask(Scrape()))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def check_metrics(text: bytes) -> subprocess.CompletedProcess[bytes]:
+    command = [str(PROMTOOL), "check", "metrics"]
+    return subprocess.run(command, input=text, capture_output=True, timeout=60)
+
+
 async def test_each_family_has_a_series_in_the_test_above(system: System) -> None:
     """So that none is left unchecked, but for those that the tree's picture sets."""
     kept = Metrics()
@@ -71,8 +88,9 @@ async def test_each_family_has_a_series_in_the_test_above(system: System) -> Non
         if isinstance(family, Family) and not len(family)
     }
     of_states = {"model_state", "degradation", "load", "spike", "device_used", "device_capacity"}
+    of_states |= {"health", "batch", "worker_memory", "worker_device_memory"}
     of_routers = {"in_flight", "waiting"}
-    rare = {"restarts", "degraded", "dead_letters", "refused"}
+    rare = {"restarts", "degraded", "dead_letters", "refused", "loop_lag"}
     assert empty == of_states | of_routers | rare
 
 
@@ -143,7 +161,7 @@ async def test_the_picture_of_the_tree_tells_what_no_event_has(
     await system.spawn(tree.start, tree.id)
     await system.spawn(Loaded, "load")
     if is_late:
-        monkeypatch.setattr(metrics_actor, "MOST_ACTORS", 0)
+        monkeypatch.setattr(tree_metrics, "MOST_ACTORS", 0)
         await system.spawn(MetricsActor, "metrics")
     metrics = system.ref("metrics")
     assert await value(metrics, "failsoft_degradation_level", level="reduced") == 1
@@ -200,6 +218,8 @@ def test_an_event_without_a_metric_is_one_that_is_meant_to_have_none() -> None:
     quiet = {
         *("ActorStarted", "ActorStopping", "ActorStopped", "ChildStarting", "SupervisorCompleted"),
         *("ChildCooledDown", "ModelLoading", "WorkerSpawned", "DeadLettered"),
+        *("AttemptEnded", "RequestServed", "AlertsChanged", "UnknownEvent"),
+        "FlightWritten",
     }
     ours = [kind for kind in Event.__subclasses__() if kind.__module__.startswith("failsoft.")]
     unheard = {kind.__name__ for kind in ours if kind not in MetricsActor.message_handlers}

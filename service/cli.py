@@ -17,15 +17,30 @@ def about() -> None:
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(help="The folder for demo.json and demo.log.")] = Path(
-        "build"
-    ),
+    output: Annotated[
+        Path, typer.Option(help="The folder for demo.json, demo.log and demo.flight.jsonl.")
+    ] = Path("build"),
 ) -> None:
     """Serve a real language model from a supervision tree, break it, and watch it heal."""
     # Here, so that `failsoft --help` doesn't wait for what only the demo needs.
     from failsoft.service.demo import run_demo
 
     raise typer.Exit(run_demo(output))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="What the flight recorder has written.")],
+    routine: Annotated[
+        bool, typer.Option("--routine", help="Show what is nothing unusual, too.")
+    ] = False,
+) -> None:
+    """Tell the story of an outage, from a file of the flight recorder's."""
+    from rich.console import Console
+
+    from failsoft.service.replay_view import print_story
+
+    raise typer.Exit(print_story(file, Console(), shows_routine=routine))
 
 
 def main() -> None:

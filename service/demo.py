@@ -23,7 +23,7 @@ INTERRUPTED = 130
 def run_demo(output: Path) -> int:
     """Run the demo; give the exit status: 0 only where every promise held.
 
-    output: the folder for ``demo.json`` and ``demo.log``.
+    output: the folder for ``demo.json``, ``demo.log`` and ``demo.flight.jsonl``.
     """
     try:
         with drawn_progress() as draw:
@@ -36,21 +36,23 @@ def run_demo(output: Path) -> int:
         return INTERRUPTED
     output.mkdir(parents=True, exist_ok=True)
     console = Console()
+    flight = output / "demo.flight.jsonl"
     with (output / "demo.log").open("w", encoding="utf-8") as log:
         configure_logging(log)
         try:
-            result = asyncio.run(_run(folder, View(console)))
+            result = asyncio.run(_run(folder, flight, View(console)))
         except (KeyboardInterrupt, asyncio.CancelledError):
             console.print("Interrupted; the tree was stopped, and no process is left.")
             return INTERRUPTED
     write_json(result, output / "demo.json")
     print_report(result, console)
-    console.print(f"Written: {output / 'demo.json'}, {output / 'demo.log'}")
+    console.print(f"Written: {output / 'demo.json'}, {output / 'demo.log'}, {flight}")
+    console.print(f"Its story: failsoft replay {flight}")
     return 1 if result.broken_laws else 0
 
 
-async def _run(folder: Path, view: View) -> DemoResult:
-    demo = Demo(folder, view.tell)
+async def _run(folder: Path, flight: Path, view: View) -> DemoResult:
+    demo = Demo(folder, flight, view.tell)
     running = asyncio.current_task()
     assert running is not None
     # For Ctrl-C too: asyncio's own handler raises in the midst of things the second time.

@@ -23,12 +23,13 @@ from failsoft.messages.events import (
 from failsoft.service.demo_faults import FaultRecord, Faults
 from failsoft.service.demo_ledger import Ledger, Outcome
 from failsoft.service.demo_requests import DEADLINE_SECONDS, DemoRequest, demo_requests
-from failsoft.service.demo_tree import demo_tree
+from failsoft.service.demo_tree import demo_recorder, demo_tree
 from failsoft.service.process_watch import ProcessWatch
-from failsoft.telemetry import Metrics, log_events
+from failsoft.telemetry import DumpFlight, Metrics, log_events
 
 PRIMARY = "root/text/primary"
 ROUTER = "root/text"
+RECORDER = "recorder/flight"
 _ORPHAN_SECONDS = 2.0
 
 
@@ -66,10 +67,14 @@ class DemoResult(msgspec.Struct, frozen=True):
 
 
 class Demo:
-    """Run the demo once. ``tell`` gets a line for each thing worth telling."""
+    """Run the demo once. ``tell`` gets a line for each thing worth telling.
 
-    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+    folder: the model's. flight: the file that the flight recorder writes at the end.
+    """
+
+    def __init__(self, folder: Path, flight: Path, tell: Callable[[str], None]) -> None:
         self._folder = folder
+        self._flight = flight
         self._tell = tell
         self._requests = demo_requests()
         self.ledger = Ledger(self._requests)
@@ -88,15 +93,17 @@ class Demo:
             log_events(system.events)
             tree = demo_tree(self._folder, Metrics(), fault_hooks=True)
             self.faults = Faults(system, PRIMARY, self._tell)
+            recorder = demo_recorder(self._flight.parent)
+            await system.spawn(recorder.start, recorder.id)
             await system.spawn(tree.start, tree.id)
-            router = system.find(ROUTER)
-            assert router is not None
+            router = system.ref(ROUTER)
             began = system.clock.now()
             for round in sorted({request.round for request in self._requests}):
                 await self._serve_round(router, round)
             seconds = system.clock.now() - began
             await self._primary_ready.wait()  # the last of the healing is part of the picture
             watch.look()
+            await system.ref(RECORDER).ask(DumpFlight(str(self._flight)))
         return self._result(seconds, await watch.survivors(_ORPHAN_SECONDS))
 
     async def _serve_round(self, router: Ref, round: int) -> None:

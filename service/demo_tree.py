@@ -5,6 +5,8 @@ root                      one_for_one
 └── text                  router          primary → understudy
     ├── primary           model actor     SmolLM2 in a worker process
     └── understudy        model actor     the same in another one, for shorter answers
+recorder                  one_for_one     beside the root, to hear of its end
+└── flight                flight recorder
 """
 
 from __future__ import annotations
@@ -13,8 +15,15 @@ import functools
 from pathlib import Path
 
 from failsoft.gpu import text_worker
-from failsoft.supervisors import Backoff, ChildSpec, child, model, router, supervisor
-from failsoft.telemetry import HealthActor, Metrics, MetricsActor
+from failsoft.supervisors import Backoff, ChildSpec, Intensity, child, model, router, supervisor
+from failsoft.telemetry import (
+    FlightRecorder,
+    FlightRings,
+    Health,
+    HealthActor,
+    Metrics,
+    MetricsActor,
+)
 
 CONTEXT_LENGTH = 2048
 UNDERSTUDY_TOKENS = 24
@@ -38,7 +47,7 @@ def demo_tree(folder: Path, metrics: Metrics, *, fault_hooks: bool = False) -> C
         supervisor(
             "telemetry",
             child("metrics", functools.partial(MetricsActor, metrics)),
-            child("health", HealthActor),
+            child("health", functools.partial(HealthActor, Health())),
             strategy="rest_for_one",
         ),
         router(
@@ -48,3 +57,10 @@ def demo_tree(folder: Path, metrics: Metrics, *, fault_hooks: bool = False) -> C
             backoff=Backoff(base=0.5),
         ),
     )
+
+
+def demo_recorder(folder: Path) -> ChildSpec:
+    """Describe what records the tree, and writes to ``folder`` when a supervisor escalates."""
+    flight = functools.partial(FlightRecorder, folder, FlightRings())
+    # More than its backoff allows: whatever ails it, the tree goes on.
+    return supervisor("recorder", child("flight", flight), intensity=Intensity(100))

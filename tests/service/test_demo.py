@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from failsoft.telemetry import read_flight, story_of
+
 COMMAND = (sys.executable, "-P", "-m", "failsoft.service", "demo", "--output")
 
 
@@ -88,6 +90,13 @@ def test_the_laws_hold_through_all_faults(demo: Run, tmp_path: Path) -> None:
     assert "out_of_memory" in faults["oom"]["seen_by"]
     assert "context_length_exceeded" in faults["caller_fault"]["seen_by"]
     assert (told["restarts"], told["hangs_found"]) == (2, 1)
+    story = story_of(read_flight(tmp_path / "demo.flight.jsonl"))
+    assert [(row.path, row.count) for row in story.restarts] == [("root/text/primary", 2)]
+    assert [outage.ended is not None for outage in story.outages if outage.kind == "worker"] == [
+        True,
+        True,
+    ]
+    assert sum(story.outcomes.values()) == 24
     log = [json.loads(line) for line in (tmp_path / "demo.log").read_text().splitlines()]
     finished = [line for line in log if line["event"] == "RequestFinished"]
     assert sorted(line["correlation_id"] for line in finished) == [

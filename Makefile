@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench chaos clean
 
 # One plain command each, so that make starts it without a shell: Ctrl-C reaches it once.
 demo: $(READY)
@@ -24,6 +24,10 @@ check: $(READY)
 
 bench: .venv/.bench-ready
 	@$(BIN)/python -m bench
+
+# Hundreds of worker processes are killed; a few minutes. The seed is printed.
+chaos: $(READY)
+	@$(BIN)/python -m bench chaos
 
 clean:
 	rm -rf .venv build dist src/failsoft.egg-info $(CACHES)

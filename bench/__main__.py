@@ -1,21 +1,30 @@
-"""Run benchmarks by name: ``python -m bench [NAME …]``; without a name, all of them."""
+"""Run benchmarks by name: ``python -m bench [NAME …] [OPTION …]``; without a name, all of them.
+
+``python -m bench chaos [OPTION …]`` is no benchmark, and is run only where it is named.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from itertools import takewhile
 
-BENCHMARKS = ("runtime", "route", "simulate")
+BENCHMARKS = ("runtime", "route", "telemetry", "simulate", "engines")
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the benchmarks; give the exit status: 2 where a name isn't known."""
+    if arguments[:1] == ["chaos"]:
+        return int(importlib.import_module("bench.chaos").main(arguments[1:]))
+    names = list(takewhile(lambda argument: not argument.startswith("-"), arguments))
     for name in names:
         if name not in BENCHMARKS:
-            print(f"no benchmark {name!r}; there is: {', '.join(BENCHMARKS)}", file=sys.stderr)
+            print(
+                f"no benchmark {name!r}; there is: {', '.join(BENCHMARKS)}, chaos", file=sys.stderr
+            )
             return 2
     for name in names or BENCHMARKS:
-        importlib.import_module(f"bench.{name}").main([])
+        importlib.import_module(f"bench.{name}").main(arguments[len(names) :])
     return 0
 
 

@@ -13,7 +13,7 @@ from time import perf_counter
 
 import msgspec
 
-from bench import charts
+from bench.simulate import charts
 from bench.simulate.figures import Figures
 from bench.simulate.fleet import CANDIDATES
 from bench.simulate.run import simulate

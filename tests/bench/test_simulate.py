@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from bench import charts
-from bench.simulate import main
+from bench.simulate import charts, main
 from bench.simulate.figures import Figures, recovery_of
 from bench.simulate.run import simulate
 from bench.simulate.scenarios import BEFORE, SCENARIOS

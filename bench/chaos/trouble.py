@@ -1,0 +1,118 @@
+"""Trouble: kill a process, or stop it, at a random moment of its life; make memory run out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import Counter
+from random import Random
+
+from bench.chaos.tree import ROUTERS, model_paths
+from bench.chaos.victims import Victims
+from failsoft.actors import System
+from failsoft.actors.errors import ActorError
+from failsoft.messages import InferenceError, InjectFault
+from failsoft.messages.events import ModelStateChanged
+from failsoft.supervisors import RestartChild, TerminateChild
+
+# How often which moment is wanted. A reaper takes all workers with it.
+_WANTED = {
+    "generating": 8,
+    "loading": 5,
+    "idle": 3,
+    "stopping": 3,
+    "spare": 2,
+    "template": 1,
+    "reaper": 0.3,
+}
+_SIGNALS = {signal.SIGKILL: 8, signal.SIGSTOP: 1, signal.SIGTERM: 1}
+_OUT_OF_MEMORY = 0.15
+_PATIENCE = 10.0
+
+
+class Trouble:
+    """Make trouble in a system, one at a time, and count it.
+
+    by_moment, by_signal: the processes that were sent a signal. out_of_memory: injected.
+    """
+
+    def __init__(self, system: System, random: Random) -> None:
+        self.by_moment: Counter[str] = Counter()
+        self.by_signal: Counter[str] = Counter()
+        self.out_of_memory = 0
+        self._system = system
+        self._random = random
+        self._victims = Victims(system)
+        self._moved = asyncio.Event()
+        system.events.subscribe(self._hear, ModelStateChanged)
+
+    def __repr__(self) -> str:
+        return f"<Trouble {dict(self.by_moment)}>"
+
+    @property
+    def kills(self) -> int:
+        return self.by_moment.total()
+
+    async def happen(self) -> None:
+        """Hit one process, in the moment that is drawn, or in another where none is in that."""
+        random = self._random
+        if random.random() < _OUT_OF_MEMORY:
+            fault = InjectFault("oom", after_steps=random.randrange(4))
+            self._system.ref(random.choice(model_paths())).tell(fault)
+            self.out_of_memory += 1
+        wanted = random.choices(list(_WANTED), list(_WANTED.values()))[0]
+        match wanted:
+            case "stopping":
+                await self._hit_while_stopping()
+            case "template" | "reaper":
+                self._hit(wanted, self._victims.parents().get(wanted, []))
+            case _:
+                await self._hit_in(wanted)
+
+    async def _hit_in(self, wanted: str) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while wanted not in self._victims.now():
+                    await self._until_one_moves()
+        now = self._victims.now()
+        if now:
+            moment = wanted if wanted in now else self._random.choice(sorted(now))
+            self._hit(moment, now[moment])
+
+    async def _hit_while_stopping(self) -> None:
+        """Take a model out, hit it on its way, and put it in again."""
+        name = self._random.choice(sorted(ROUTERS))
+        child = self._random.choice(ROUTERS[name][1])
+        router = self._system.ref(f"root/{name}")
+
+        async def order(request: TerminateChild | RestartChild) -> None:
+            with contextlib.suppress(ActorError, InferenceError):  # it restarts just now, say
+                await router.ask(request, timeout=_PATIENCE)
+
+        stopping = asyncio.create_task(order(TerminateChild(child)))
+        while not stopping.done() and "stopping" not in self._victims.now():
+            await asyncio.wait([stopping], timeout=0.001)
+        await asyncio.sleep(self._random.choice([0.0, 0.0, 0.002, 0.02]))
+        self._hit("stopping", self._victims.now().get("stopping", []))
+        await stopping
+        await order(RestartChild(child))
+
+    async def _until_one_moves(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+    def _hit(self, moment: str, pids: list[int]) -> None:
+        if not pids:
+            return
+        number = self._random.choices(list(_SIGNALS), list(_SIGNALS.values()))[0]
+        if moment == "reaper":
+            number = signal.SIGKILL
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._random.choice(pids), number)
+            self.by_moment[moment] += 1
+            self.by_signal[number.name] += 1
+
+    def _hear(self, event: object) -> None:
+        self._moved.set()

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from failsoft.service.demo_run import DemoResult
+from failsoft.telemetry import ErrorReport
 
 
 def figures(result: DemoResult) -> dict[str, Any]:
@@ -42,6 +43,8 @@ def write_json(result: DemoResult, path: Path) -> None:
         "broken_laws": result.broken_laws,
         "faults": result.faults,
         "outcomes": result.outcomes,
+        "errors": result.errors,
+        "alerts": result.alerts,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n")
@@ -63,5 +66,27 @@ def print_report(result: DemoResult, console: Console) -> None:
             faults.add_row("", f"next answer {record.next_answer_seconds:.2f} s after it")
     console.print("What was broken, what saw it, what was done", style="italic")
     console.print(faults)
+    _print_errors(result.errors, console)
+    _print_alerts(result.alerts, console)
     for words in result.broken_laws:
         console.print(f"[bold red]Broken:[/] {words}")
+
+
+def _print_errors(errors: ErrorReport, console: Console) -> None:
+    """Print what went wrong, by kind and where; one loss is told by each whom it concerns."""
+    console.print(f"What the errors actor heard: {errors.total_errors} errors", style="italic")
+    patterns = Table.grid(padding=(0, 2))
+    for pattern, count in errors.top_patterns.items():
+        kind, _, operation = pattern.partition(":")
+        patterns.add_row(f"{count:3}", f"[bold]{kind}[/]", operation)
+    console.print(patterns)
+
+
+def _print_alerts(alerts: list[dict[str, Any]], console: Console) -> None:
+    """Print the alerts that came to the receiver."""
+    console.print(f"What the local receiver was sent: {len(alerts)} alerts", style="italic")
+    rows = Table.grid(padding=(0, 2))
+    for alert in alerts:
+        colour = "green" if alert["status"] == "resolved" else "yellow"
+        rows.add_row(f"[{colour}]{alert['status']}[/]", alert["severity"], alert["summary"])
+    console.print(rows)

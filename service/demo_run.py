@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,13 +23,23 @@ from failsoft.messages.events import (
 )
 from failsoft.service.demo_faults import FaultRecord, Faults
 from failsoft.service.demo_ledger import Ledger, Outcome
+from failsoft.service.demo_receiver import DemoReceiver
 from failsoft.service.demo_requests import DEADLINE_SECONDS, DemoRequest, demo_requests
 from failsoft.service.demo_tree import demo_recorder, demo_tree
 from failsoft.service.process_watch import ProcessWatch
-from failsoft.telemetry import DumpFlight, Metrics, log_events
+from failsoft.telemetry import (
+    DumpFlight,
+    ErrorLog,
+    ErrorReport,
+    GetErrors,
+    Metrics,
+    Webhook,
+    log_events,
+)
 
 PRIMARY = "root/text/primary"
 ROUTER = "root/text"
+ERRORS = "root/telemetry/errors"
 RECORDER = "recorder/flight"
 _ORPHAN_SECONDS = 2.0
 
@@ -50,6 +61,8 @@ class DemoResult(msgspec.Struct, frozen=True):
     orphans: list[int]
     tokens: int
     seconds: float
+    errors: ErrorReport
+    alerts: list[dict[str, Any]]
 
     @property
     def broken_laws(self) -> list[str]:
@@ -62,6 +75,9 @@ class DemoResult(msgspec.Struct, frozen=True):
             "a fault went unseen": [record for record in self.faults if not record.seen_by],
             "not every fault was injected": {"kill", "hang", "oom", "caller_fault", "cancel"}
             - {record.fault for record in self.faults},
+            "nobody was alerted to the worker that hung": not any(
+                alert["rule"] == "worker_hung" for alert in self.alerts
+            ),
         }
         return [words for words, found in checks.items() if found]
 
@@ -87,11 +103,20 @@ class Demo:
     async def run(self) -> DemoResult:
         """Serve the requests, break things, and give the result once all has ended."""
         watch = ProcessWatch(os.getpid())
+        with DemoReceiver() as receiver:
+            seconds, errors = await self._serve(watch, receiver.url)
+        survivors = await watch.survivors(_ORPHAN_SECONDS)
+        return self._result(seconds, survivors, errors, receiver.alerts)
+
+    async def _serve(self, watch: ProcessWatch, alerts_to: str) -> tuple[float, ErrorReport]:
+        """Serve all requests; give how long that took, and what went wrong."""
         async with System() as system:
             self.system = system
             system.events.subscribe(self._hear)
             log_events(system.events)
-            tree = demo_tree(self._folder, Metrics(), fault_hooks=True)
+            tree = demo_tree(
+                self._folder, Metrics(), ErrorLog(), Webhook(url=alerts_to), fault_hooks=True
+            )
             self.faults = Faults(system, PRIMARY, self._tell)
             recorder = demo_recorder(self._flight.parent)
             await system.spawn(recorder.start, recorder.id)
@@ -104,7 +129,7 @@ class Demo:
             await self._primary_ready.wait()  # the last of the healing is part of the picture
             watch.look()
             await system.ref(RECORDER).ask(DumpFlight(str(self._flight)))
-        return self._result(seconds, await watch.survivors(_ORPHAN_SECONDS))
+            return seconds, await system.ref(ERRORS).ask(GetErrors())
 
     async def _serve_round(self, router: Ref, round: int) -> None:
         await self._primary_ready.wait()
@@ -193,7 +218,13 @@ class Demo:
             case _:
                 pass
 
-    def _result(self, seconds: float, orphans: list[int]) -> DemoResult:
+    def _result(
+        self,
+        seconds: float,
+        orphans: list[int],
+        errors: ErrorReport,
+        alerts: list[dict[str, Any]],
+    ) -> DemoResult:
         assert self.faults is not None
         ledger = self.ledger
         return DemoResult(
@@ -211,6 +242,8 @@ class Demo:
             orphans=orphans,
             tokens=ledger.tokens,
             seconds=seconds,
+            errors=errors,
+            alerts=alerts,
         )
 
 

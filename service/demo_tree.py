@@ -1,7 +1,7 @@
 """The demo's supervision tree, and an example to copy for your own.
 
 root                      one_for_one
-├── telemetry             rest_for_one    metrics, health
+├── telemetry             rest_for_one    metrics, errors, health, webhook, alerts
 └── text                  router          primary → understudy
     ├── primary           model actor     SmolLM2 in a worker process
     └── understudy        model actor     the same in another one, for shorter answers
@@ -17,20 +17,31 @@ from pathlib import Path
 from failsoft.gpu import text_worker
 from failsoft.supervisors import Backoff, ChildSpec, Intensity, child, model, router, supervisor
 from failsoft.telemetry import (
+    AlertReceiver,
+    AlertsActor,
+    ErrorLog,
+    ErrorsActor,
     FlightRecorder,
     FlightRings,
     Health,
     HealthActor,
     Metrics,
     MetricsActor,
+    Webhook,
 )
 
 CONTEXT_LENGTH = 2048
 UNDERSTUDY_TOKENS = 24
 
 
-def demo_tree(folder: Path, metrics: Metrics, *, fault_hooks: bool = False) -> ChildSpec:
-    """Describe the tree. ``folder`` holds the language model, ``metrics`` outlives its actor."""
+def demo_tree(
+    folder: Path, metrics: Metrics, errors: ErrorLog, webhook: Webhook, *, fault_hooks: bool = False
+) -> ChildSpec:
+    """Describe the tree.
+
+    folder: the language model's. metrics, errors: what outlives the actors that fill them.
+    webhook: where alerts are sent.
+    """
     # One thread each: two workers that share two cores must not fight over them.
     text = functools.partial(
         text_worker,
@@ -47,7 +58,11 @@ def demo_tree(folder: Path, metrics: Metrics, *, fault_hooks: bool = False) -> C
         supervisor(
             "telemetry",
             child("metrics", functools.partial(MetricsActor, metrics)),
+            child("errors", functools.partial(ErrorsActor, errors)),
             child("health", functools.partial(HealthActor, Health())),
+            # Before the alerts: what those say at their end is sent yet.
+            child("webhook", functools.partial(AlertReceiver, webhook)),
+            child("alerts", functools.partial(AlertsActor, source="demo")),
             strategy="rest_for_one",
         ),
         router(

@@ -39,7 +39,7 @@ SUPERVISOR_ESCALATED: Final = AlertRule(
 WORKER_HUNG: Final = AlertRule(
     name="worker_hung",
     when=EventPattern("WorkerHung"),
-    resolved_by=(EventPattern("WorkerReady"), _GONE),
+    resolved_by=(EventPattern("WorkerReady"), EventPattern("StandbyPromoted"), _GONE),
     summary="the worker of {path} made no progress, and was killed",
 )
 
@@ -52,7 +52,9 @@ MODEL_LEFT_ALONE: Final = AlertRule(
 
 MODEL_NOT_READY: Final = AlertRule(
     name="model_not_ready",
-    when=EventPattern("ModelStateChanged", one_of={"after": ("starting", "loading", "failed")}),
+    when=EventPattern(
+        "ModelStateChanged", one_of={"after": ("starting", "loading", "warming", "failed")}
+    ),
     resolved_by=(
         EventPattern("ModelStateChanged", one_of={"after": ("ready", "busy", "draining")}),
         _GONE,

@@ -16,8 +16,7 @@ from failsoft.gpu.text_worker import text_worker
 if TYPE_CHECKING:
     from failsoft.gpu.engine import Engine as Engine
     from failsoft.gpu.model_size import model_bytes as model_bytes
-    from failsoft.gpu.worker_handle import WorkerHandle as WorkerHandle
-    from failsoft.gpu.worker_handle import make_worker as make_worker
+    from failsoft.gpu.worker_kind import make_worker as make_worker
     from failsoft.gpu.worker_host import WorkerHost as WorkerHost
     from failsoft.gpu.worker_host import WorkerHostStatistics as WorkerHostStatistics
     from failsoft.gpu.worker_listener import WorkerGone as WorkerGone
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "Engine": "engine",
     "WorkerGone": "worker_listener",
-    "WorkerHandle": "worker_handle",
     "WorkerHost": "worker_host",
     "WorkerHostStatistics": "worker_host",
     "WorkerLine": "worker_log",
@@ -41,7 +39,7 @@ _HOMES = {
     "WorkerSpec": "worker_spec",
     "WorkerThread": "worker_thread",
     "WorkerThreadStatistics": "worker_threads",
-    "make_worker": "worker_handle",
+    "make_worker": "worker_kind",
     "model_bytes": "model_size",
     "worker_thread_statistics": "worker_threads",
 }
@@ -49,7 +47,6 @@ _HOMES = {
 __all__ = [
     "Engine",
     "WorkerGone",
-    "WorkerHandle",
     "WorkerHost",
     "WorkerHostStatistics",
     "WorkerLine",

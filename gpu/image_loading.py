@@ -9,7 +9,6 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -82,7 +81,7 @@ def _chosen_dtype(source: ModelSource, device: torch.device) -> torch.dtype:
 def _located(source: ModelSource) -> str:
     if not source.is_local:
         return source.model
-    folder = Path(source.model).expanduser()
+    folder = source.folder()
     if not folder.is_dir():
         raise source.failure("there is no such folder; check the model's path")
     if not (folder / "model_index.json").is_file():

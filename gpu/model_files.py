@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from failsoft.gpu.tiny import EMBEDDED, is_embedded
+
 # What transformers and diffusers look for, in this order.
 _STEMS = {
     "safetensors": ("model", "diffusion_pytorch_model"),
@@ -16,7 +18,9 @@ _SHARD = re.compile(r"-of-(\d+)\.")
 
 
 def is_local(model: str) -> bool:
-    """Tell whether ``model`` is a path, and no hub id."""
+    """Tell whether ``model`` is a path or one of the package's own, and no hub id."""
+    if is_embedded(model):
+        return True
     path = Path(model).expanduser()
     return path.exists() or path.is_absolute() or model.startswith((".", "~"))
 
@@ -24,8 +28,11 @@ def is_local(model: str) -> bool:
 def find_model(model: str, gguf_file: str | None = None) -> tuple[Path | None, str | None]:
     """Give the folder of a path or hub id, and the name of its GGUF file, where it is one.
 
-    The folder is None for a hub id that isn't fetched yet. Whether a path exists isn't asked.
+    The folder is None for a hub id that isn't fetched yet, and for a name that the package doesn't
+    have. Whether a path exists isn't asked.
     """
+    if is_embedded(model):
+        return EMBEDDED.get(model), gguf_file
     if not is_local(model):
         return _fetched(model, gguf_file), gguf_file
     path = Path(model).expanduser()

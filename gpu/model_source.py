@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from failsoft.gpu.device_choice import choose_device
 from failsoft.gpu.memory_room import MAX_MEMORY_SHARE
 from failsoft.gpu.model_files import find_model, is_local, weight_files
+from failsoft.gpu.tiny import EMBEDDED
 from failsoft.messages.errors import ModelLoadingFailed
 
 DTYPES: dict[str, torch.dtype] = {
@@ -48,6 +49,10 @@ class ModelSource:
     def is_local(self) -> bool:
         return is_local(self.model)
 
+    def folder(self) -> Path:
+        """Give the folder of a local model. Raises ModelLoadingFailed for a name nobody has."""
+        return self._found()[0]
+
     def located(self) -> tuple[str, str | None]:
         """Give what ``from_pretrained`` takes: a folder or hub id, and the GGUF file's name.
 
@@ -55,8 +60,7 @@ class ModelSource:
         """
         if not self.is_local:
             return self.model, self.gguf_file
-        folder, gguf_file = find_model(self.model, self.gguf_file)
-        assert folder is not None
+        folder, gguf_file = self._found()
         if not folder.is_dir() or (gguf_file and not (folder / gguf_file).is_file()):
             missing = gguf_file if folder.is_dir() else "folder"
             raise self.failure(f"there is no such {missing}; check the model's path")
@@ -71,6 +75,12 @@ class ModelSource:
             return 0
         files = weight_files(folder, gguf_file=gguf_file, variant=variant)
         return sum(file.stat().st_size for file in files)
+
+    def _found(self) -> tuple[Path, str | None]:
+        folder, gguf_file = find_model(self.model, self.gguf_file)
+        if folder is None:
+            raise self.failure(f"the package has none of that name, only {', '.join(EMBEDDED)}")
+        return folder, gguf_file
 
     @contextlib.contextmanager
     def loading(self, kind: str) -> Iterator[None]:

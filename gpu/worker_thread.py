@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
 
 import structlog
 
+from failsoft.gpu.followed_worker import ASKED, FollowedWorker
 from failsoft.gpu.links import WireLink
-from failsoft.gpu.liveness import Liveness
 from failsoft.gpu.serve_in_thread import serve_in_thread
 from failsoft.gpu.worker_listener import WorkerGone, WorkerListener
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.gpu.worker_threads import WORKER_THREADS
 from failsoft.messages.errors import ModelLoadingFailed
 from failsoft.messages.frames import (
-    Command,
-    Done,
     Failed,
     Load,
     LoadFailed,
-    Ready,
     Report,
-    Run,
     Stop,
 )
 
@@ -33,35 +27,26 @@ _log = structlog.get_logger("failsoft.worker")
 
 # How long a thread may take that has closed its wire, which is the last thing it does.
 _END_LIMIT = 1.0
-_ASKED = "it was asked to stop"
 _STICKY = (
     "its device can't be used any more, and a thread can't cure that, since the device is the "
     "whole process's: run this engine in a process (run_in='process'), and restart the service"
 )
 
 
-class WorkerThread:
-    """Run one worker in threads. Whatever happens to it, ``on_gone`` comes once and last.
+class WorkerThread(FollowedWorker):
+    """Run one worker in threads of this process.
 
     path: the actor's, for the lines of its log.
     """
 
+    _home = "thread"
+
     def __init__(self, spec: WorkerSpec, listener: WorkerListener, path: str) -> None:
-        self._spec = spec
-        self._listener = listener
+        super().__init__(spec, listener)
         self._path = path
-        self._state = "new"
-        self._wire: WireLink | None = None
         self._end: socket.socket | None = None
         self._thread: threading.Thread | None = None
-        self._reason: str | None = None
-        self._was_hung = False
-        self._was_asked = False
         self._was_abandoned = False
-        self._is_stopping = False
-        self._running: set[int] = set()
-        self._timers: list[asyncio.TimerHandle] = []
-        self._gone = asyncio.Event()
 
     def __repr__(self) -> str:
         abandoned = ", abandoned" * self._was_abandoned
@@ -73,29 +58,12 @@ class WorkerThread:
         """Give None: it has no process of its own."""
         return None
 
-    @property
-    def is_gone(self) -> bool:
-        return self._gone.is_set()
-
-    async def start(self) -> None:
-        """Start the thread, and tell it what to load. What becomes of it, the listener learns.
-
-        Raises RuntimeError where it was started before.
-        """
-        if self._state != "new":
-            raise RuntimeError("a worker thread is started once; make another one")
-        self._state = "starting"
-        self._loop = asyncio.get_running_loop()
-        self._liveness = Liveness(self._spec, self._loop.time())
-        self._check_later()
+    async def _make(self) -> None:
         abandoned = WORKER_THREADS.statistics().abandoned
         if abandoned >= self._spec.most_abandoned:
             self._loop.call_soon(self._refuse, abandoned)
-            return
-        try:
+        else:
             self._start()
-        except (OSError, RuntimeError) as error:
-            self._loop.call_soon(self._finish, f"no thread could be made: {error}")
 
     def _refuse(self, abandoned: int) -> None:
         reason = (
@@ -129,25 +97,14 @@ class WorkerThread:
             Load(spec.engine, spec.options, None, spec.heartbeat_every, spec.fault_hooks)
         )
 
-    def send(self, command: Command) -> None:
-        """Send ``command``; never wait. No-op where the thread is not there.
-
-        Raises WireError where it is over the wire's bound.
-        """
-        if self._wire is None or self._gone.is_set():
-            return
-        self._wire.send(command, at_once=not self._running)
-        if isinstance(command, Run):
-            self._running.add(command.id)
-            self._liveness.begin(self._loop.time())
-
     def kill(self, reason: str) -> None:
         """Have it leave at its next step, or abandon it. ``reason`` is told, unless one is known.
 
         One that hangs is abandoned at once; others after ``term_grace``.
         """
-        if self._state in ("new", "killed") or self._gone.is_set():
+        if self._state == "new" or self._is_killed or self._gone.is_set():
             return
+        self._is_killed = True
         self._state = "killed"
         self._reason = self._reason or reason
         if self._end is not None:
@@ -155,56 +112,21 @@ class WorkerThread:
                 self._end.shutdown(socket.SHUT_WR)
         self._later(0.0 if self._was_hung else self._spec.term_grace, self._finish)
 
-    async def stop(self) -> None:
-        """Have the worker end, as ``ask_to_stop`` does; return when it has, or is abandoned.
-
-        Idempotent; where the wait is cancelled, it ends all the same.
-        """
-        self.ask_to_stop()
-        await self._gone.wait()
-
-    def ask_to_stop(self) -> None:
-        """Have the worker end what it has in hand, within ``stop_grace``; don't wait.
-
-        Then it is killed, as far as a thread can be. Idempotent.
-        """
-        if self._state == "new":
-            self._state = "gone"
-            self._gone.set()
-        if self._gone.is_set() or self._is_stopping:
+    def _ask_to_end(self) -> None:
+        if self._state != "ready":
+            self.kill(ASKED)
             return
-        self._is_stopping = True
-        self._was_asked = self._reason is None
-        if self._state == "ready":
-            self._state = "stopping"
-            self._reason = self._reason or _ASKED
-            self.send(Stop())
-            self._later(self._spec.stop_grace, lambda: self.kill(_ASKED))
-        else:
-            self.kill(_ASKED)
+        self._state = "stopping"
+        self._reason = self._reason or ASKED
+        self.send(Stop())
+        self._later(self._spec.stop_grace, lambda: self.kill(ASKED))
 
     # -- what the worker says
 
     def _on_report(self, report: Report) -> None:
-        self._liveness.heed(report, self._loop.time())
-        match report:
-            case Done() | Failed():
-                self._running.discard(report.id)
-                if isinstance(report, Failed) and report.sticky:
-                    self._reason = self._reason or _STICKY
-            case Ready():
-                self._state = "ready" if self._state == "starting" else self._state
-            case LoadFailed():
-                self._reason = self._reason or f"its load failed: {report.error.message}"
-        self._tell(report)
-
-    def _tell(self, report: Report) -> None:
-        # A listener that fails must not leave a thread that nobody listens to.
-        try:
-            self._listener.on_report(report)
-        except Exception:
-            _log.exception("a worker's report could not be handled", path=self._path)
-            self.kill("its reports could not be handled")
+        if isinstance(report, Failed) and report.sticky:
+            self._reason = self._reason or _STICKY
+        super()._on_report(report)
 
     def _on_wire_broken(self, reason: str) -> None:
         if self._wire is not None and self._wire.has_ended:
@@ -214,25 +136,17 @@ class WorkerThread:
 
     # -- what becomes of the thread
 
-    def _finish(self, reason: str = "it was told to leave") -> None:
-        if self._gone.is_set():
-            return
-        self._part()
-        self._state = "gone"
-        self._gone.set()
-        self._listener.on_gone(
-            WorkerGone(
-                pid=None,
-                reason=self._reason or reason,
-                exit_status=None,
-                was_hung=self._was_hung,
-                was_asked=self._was_asked,
-                was_abandoned=self._was_abandoned,
-            )
+    def _tell_end(self, reason: str | None) -> WorkerGone:
+        return WorkerGone(
+            pid=None,
+            reason=self._reason or reason or "it was told to leave",
+            exit_status=None,
+            was_hung=self._was_hung,
+            was_asked=self._was_asked,
+            was_abandoned=self._was_abandoned,
         )
 
     def _part(self) -> None:
-        """Take in what the worker said last, and have nothing more to do with it."""
         has_left = self._wire is not None and self._wire.has_ended
         if self._wire is not None and self._end is not None:
             # What it says from now on goes nowhere: one that never stops is not heard for ever.
@@ -240,9 +154,6 @@ class WorkerThread:
                 self._end.shutdown(socket.SHUT_RDWR)
             self._wire.drain()
             self._wire.close()
-        for timer in (self._check_timer, *self._timers):
-            timer.cancel()
-        self._timers.clear()
         if self._thread is not None:
             self._thread.join(_END_LIMIT if has_left else 0.0)
             self._count(self._thread)
@@ -256,18 +167,3 @@ class WorkerThread:
         abandoned = WORKER_THREADS.statistics().abandoned
         said = "a worker's thread is abandoned: it goes on until its next step, and keeps its model"
         _log.warning(said, path=self._path, reason=self._reason, abandoned=abandoned)
-
-    # -- time
-
-    def _later(self, delay: float, call: Callable[[], None]) -> None:
-        self._timers.append(self._loop.call_later(delay, call))
-
-    def _check_later(self) -> None:
-        self._check_timer = self._loop.call_later(self._liveness.check_every, self._check)
-
-    def _check(self) -> None:
-        reason = self._liveness.check(self._loop.time())
-        if reason is not None and self._state != "killed":
-            self._was_hung = True
-            self.kill(reason)
-        self._check_later()

@@ -17,11 +17,3 @@ EMBEDDED: dict[str, Path] = {
 def is_embedded(model: str) -> bool:
     """Tell whether ``model`` is named as one of the package's own, whether it is there or not."""
     return model.startswith(_PREFIX)
-
-
-def folder_of(model: str) -> Path:
-    """Give the folder of an embedded model; raise ValueError where there is none of that name."""
-    folder = EMBEDDED.get(model)
-    if folder is None:
-        raise ValueError(f"no model {model!r} is in the package; there is: {', '.join(EMBEDDED)}")
-    return folder

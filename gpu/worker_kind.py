@@ -1,19 +1,17 @@
-"""The service's handle of a worker, wherever it runs."""
+"""Give a worker's spec the kind of worker that it asks for."""
 
 from __future__ import annotations
 
+from failsoft.gpu.followed_worker import FollowedWorker
 from failsoft.gpu.worker_host import WorkerHost
 from failsoft.gpu.worker_listener import WorkerListener
 from failsoft.gpu.worker_process import WorkerProcess
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.gpu.worker_thread import WorkerThread
 
-WorkerHandle = WorkerProcess | WorkerThread
-
-
 def make_worker(
     spec: WorkerSpec, host: WorkerHost, listener: WorkerListener, path: str
-) -> WorkerHandle:
+) -> FollowedWorker:
     """Make the worker that ``spec`` describes; it is still to be started.
 
     host: makes its process, where it has one. path: the actor's, for the log of a thread.

@@ -52,9 +52,12 @@ class RemoteHttp:
 
     async def post(self, path: str, body: bytes, correlation_id: str | None) -> bytes:
         """Send ``body``; give the answer's. Raises an InferenceError that is an answer."""
-        async with self._answered(path, body, correlation_id) as response:
+        async with (
+            self._answered(path, body, correlation_id) as response,
+            contextlib.aclosing(response.aiter_bytes()) as pieces,
+        ):
             answer = bytearray()
-            async for piece in response.aiter_bytes():
+            async for piece in pieces:
                 answer += piece
                 if len(answer) > MAX_ANSWER_BYTES:
                     raise failed(f"The remote server's answer is over {MAX_ANSWER_BYTES} bytes.")
@@ -72,13 +75,14 @@ class RemoteHttp:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
                 raise failed("The remote server answered, but not with a stream of events.")
-            pieces = response.aiter_bytes()
-            async for piece in pieces:
-                for event in reader.feed(piece):
-                    if event == _END:
-                        await _read_rest(pieces)
-                        return
-                    yield event
+            # Else what is left of it is closed by the collector, some time.
+            async with contextlib.aclosing(response.aiter_bytes()) as pieces:
+                async for piece in pieces:
+                    for event in reader.feed(piece):
+                        if event == _END:
+                            await _read_rest(pieces)
+                            return
+                        yield event
 
     async def trouble(self) -> str | None:
         """Ask for the list of models; give in words why the server can't be used now, or None."""
@@ -144,9 +148,10 @@ async def _refusal(response: httpx2.Response) -> Refusal:
     body = bytearray()
     # The status alone tells enough.
     with contextlib.suppress(httpx2.HTTPError):
-        async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) >= _MAX_ERROR_BYTES:
-                break
+        async with contextlib.aclosing(response.aiter_bytes()) as pieces:
+            async for piece in pieces:
+                body += piece
+                if len(body) >= _MAX_ERROR_BYTES:
+                    break
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Refusal(response.status_code, headers, bytes(body[:_MAX_ERROR_BYTES]))

@@ -134,7 +134,7 @@ def test_a_load_does_what_the_script_says() -> None:
     engine = engine_of(Script(load=[Progress(1, 2), Progress(2, 2)]))
     assert engine.load(lambda done, total: told.append((done, total))) == {"model": "scripted"}
     assert told == [(1, 2), (2, 2)]
-    with pytest.raises(ValueError, match="can't say"):
+    with pytest.raises(ValueError, match="nothing can be said without a request"):
         engine_of(Script(load=[Say("a")])).load(lambda *_: None)
 
 

@@ -40,7 +40,6 @@ from failsoft.messages import (
 from failsoft.messages.events import (
     GenerationCancelled,
     ModelStateChanged,
-    StandbyPromoted,
     WorkerWornOut,
 )
 from failsoft.messages.frames import Began, Cancel, Chunk, Done, Failed, Inject, Timed
@@ -192,12 +191,13 @@ class ModelActor(Actor):
 
     def worker_lost(self, worker: ModelWorker, error: InferenceError) -> None:
         """Go on with the spare, or fail."""
-        if self._is_ending:
+        is_serving = worker is self._workers.serving
+        if self._is_ending or (is_serving and self._is_replacing):
             return
-        if worker is not self._workers.serving:
+        if not is_serving:
             self._workers.lost_spare(worker)
             return
-        is_proven = worker.answered > 0 or not self._jobs.begun
+        is_proven = worker.answered > 0 or not (self._jobs.begun or self._suspects)
         spare = self._workers.promote() if is_proven else None
         if spare is None:
             self._fail(error)
@@ -206,12 +206,13 @@ class ModelActor(Actor):
             self._take_over(spare)
 
     def worker_gone(self, worker: ModelWorker) -> None:
-        """Start the next worker, where this one was to be replaced and none stood by."""
+        """Have the next worker serve, where this one was to be replaced and none was ready."""
         self._workers.gone(worker)
-        if worker is self._workers.serving and self._is_replacing:
+        if worker is self._workers.serving and self._is_replacing and not self._is_ending:
             self._is_replacing = False
             self._enter(ModelState.STARTING)
             self._workers.start_anew()
+            self.worker_moved(self._workers.serving)
 
     # -- what follows from it
 
@@ -222,7 +223,6 @@ class ModelActor(Actor):
         self._jobs.most_running = self._max_in_worker or worker.max_batch + 1
 
     def _take_over(self, spare: ModelWorker) -> None:
-        self.context.publish(StandbyPromoted, pid=spare.pid or 0)
         self._serve_with(spare)
         self._send_next()
 

@@ -60,7 +60,8 @@ class ModelState(enum.Enum):
 
 _ENDS = frozenset({ModelState.DRAINING, ModelState.FAILED})
 _NEXT: dict[ModelState, frozenset[ModelState]] = {
-    ModelState.STARTING: _ENDS | {ModelState.LOADING},
+    # A spare that follows a worker that was replaced may be as far as that.
+    ModelState.STARTING: _ENDS | {ModelState.LOADING, ModelState.WARMING, ModelState.READY},
     ModelState.LOADING: _ENDS | {ModelState.WARMING, ModelState.READY},
     ModelState.WARMING: _ENDS | {ModelState.READY},
     ModelState.READY: _ENDS | {ModelState.BUSY},

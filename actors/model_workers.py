@@ -12,6 +12,7 @@ from failsoft.actors.exit import ExitReason
 from failsoft.actors.model_worker import ModelWorker, WorkerOwner
 from failsoft.actors.standby import Standby
 from failsoft.gpu import WorkerSpec
+from failsoft.messages.events import StandbyPromoted
 
 if TYPE_CHECKING:
     from failsoft.actors.context import Context
@@ -55,15 +56,18 @@ class ModelWorkers:
         }
 
     def start_anew(self) -> None:
-        """Have a new worker serve, which has yet to load."""
-        self.serving = self._make()
+        """Have the spare serve, however far it has loaded; a new worker where there is none."""
+        spare = None if self._standby is None else self._standby.take()
+        if spare is not None and spare.is_ready:
+            self._context.publish(StandbyPromoted, pid=spare.pid or 0)
+        self.serving = self._make() if spare is None else spare
 
     def promote(self) -> ModelWorker | None:
         """Have the spare serve from now on; None where none is ready."""
-        spare = None if self._standby is None else self._standby.take()
-        if spare is not None:
-            self.serving = spare
-        return spare
+        if self._standby is None or not self._standby.is_ready:
+            return None
+        self.start_anew()
+        return self.serving
 
     def fill_standby(self, *, is_idle: bool) -> None:
         """Start a spare where one is to be kept, and isn't there, and has room.

@@ -47,6 +47,10 @@ class Standby:
         """Say how far the spare is; ``none`` where there is none."""
         return "none" if self._worker is None else self._worker.state.value
 
+    @property
+    def is_ready(self) -> bool:
+        return self._worker is not None and self._worker.is_ready
+
     def fill(self, beside: ModelWorker, *, is_idle: bool) -> None:
         """Start a spare beside a ready worker, where there is none, it is time, and has room."""
         now = self._context.clock.now()
@@ -65,14 +69,13 @@ class Standby:
         self._refused = refused
 
     def take(self) -> ModelWorker | None:
-        """Take the spare to be the model's worker; None where none is ready."""
+        """Take the spare to be the model's worker, however far it is; None where there is none."""
         spare = self._worker
-        if spare is None or not spare.is_ready:
-            return None
-        self._worker = None
-        self._lost = 0
-        self._patient_until = self._context.clock.now() + _PATIENCE
-        spare.is_spare = False
+        if spare is not None:
+            self._worker = None
+            self._lost = 0
+            self._patient_until = self._context.clock.now() + _PATIENCE
+            spare.is_spare = False
         return spare
 
     def lost(self, worker: ModelWorker) -> None:

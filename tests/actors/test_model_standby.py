@@ -87,6 +87,19 @@ async def test_a_worker_that_dies_of_its_first_request_is_its_supervisors_to_cou
     assert events.of(StandbyPromoted) == []
 
 
+async def test_a_worker_whose_device_breaks_at_its_first_request_is_its_supervisors_to_count() -> (
+    None
+):
+    """SV-05 WK-09 It has answered nothing either, though its error came before its end."""
+    script = Script(rules=[When("bad", [BreakDevice()])])
+    async with serving(scripted(script, **QUICK), standby=True) as (_, model, events):
+        await events.wait_for(StandbyReady)
+        with pytest.raises(GenerationFailed):
+            await model.ask(GenerateText("bad"), timeout=PATIENT)
+        await events.wait_for(ChildRestarted)
+    assert events.of(StandbyPromoted) == []
+
+
 async def test_the_spare_takes_over_from_a_worker_whose_device_broke() -> None:
     """WK-09 And the next fault of the kind is counted for the new one alone."""
     script = Script(rules=[When("bad", [BreakDevice()])])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
 
 import pytest
 
-from failsoft.actors import Wear
+from failsoft.actors import ModelActor, System, Wear
+from failsoft.gpu import WorkerHost
 from failsoft.gpu.script import Grow, Say, Script, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText
@@ -18,9 +20,10 @@ from failsoft.messages.events import (
     StandbyReady,
     WorkerEnded,
     WorkerReady,
+    WorkerSpawned,
     WorkerWornOut,
 )
-from failsoft.testing import Gate
+from failsoft.testing import EventRecorder, Gate
 
 from .model_serving import HELLO, PATIENT, pid_of, serving, taken_in
 
@@ -111,6 +114,24 @@ async def test_the_spare_takes_the_place_of_a_worn_worker_at_once() -> None:
     assert "starting" not in states[: states.index("busy") + 2]
 
 
+async def test_a_spare_that_still_loads_follows_a_worn_worker(gate: Gate) -> None:
+    """WK-16 No third one is loaded beside it, and it answers what waits when it is ready."""
+    gate.open()
+    async with serving(
+        scripted(Script(load=[gate.wait]), **QUICK), wear=Wear(max_requests=1), standby=True
+    ) as (_, model, events):
+        first = await events.wait_for(WorkerReady)
+        gate.close()
+        spare = await events.wait_for(WorkerSpawned, after=first)
+        await model.ask(HELLO, timeout=PATIENT)
+        waits = asyncio.create_task(model.ask(GenerateText("waits"), timeout=PATIENT))
+        ended = await events.wait_for(WorkerEnded, pid=first.pid)
+        gate.open()
+        assert (await waits).text == "waits"
+        ready = await events.wait_for(WorkerReady, after=ended)
+    assert ready.pid == spare.pid
+
+
 async def test_a_stop_while_the_worker_is_replaced_starts_no_other() -> None:
     """SV-18 The actor ends with the worker that was to go."""
     async with serving(scripted(), wear=Wear(max_requests=1)) as (_, model, events):
@@ -119,6 +140,18 @@ async def test_a_stop_while_the_worker_is_replaced_starts_no_other() -> None:
             lambda: any(c.after == "draining" for c in events.of(ModelStateChanged))
         )
     assert len(events.of(WorkerReady)) == 1
+
+
+async def test_a_kill_while_the_worker_is_replaced_starts_no_other() -> None:
+    """SV-18 A worker made by an actor that is gone would be nobody's."""
+    async with System() as system:
+        events = EventRecorder(system)
+        start = functools.partial(ModelActor, scripted(), wear=Wear(max_requests=1))
+        model = await system.spawn(start, "model")
+        await model.ask(HELLO, timeout=PATIENT)
+        await system.stop(model, within=0)
+        await events.wait_for(WorkerEnded)
+        assert system.extension(WorkerHost).statistics().asked == 1
 
 
 async def test_a_bound_below_what_the_loaded_model_takes_is_a_failure_that_says_so() -> None:

@@ -18,7 +18,6 @@ from failsoft.messages.events import (
     RequestFinished,
     RestartScheduled,
     StandbyPromoted,
-    StandbyReady,
     WorkerEnded,
     WorkerHung,
     WorkerReady,
@@ -148,7 +147,8 @@ class _Outages:
         self._began = began
         self._all: list[Outage] = []
         self._open: dict[tuple[OutageKind, str], int] = {}
-        self._spares: set[int] = set()
+        # path -> pid of the worker that answers there; any other is a spare.
+        self._serving: dict[str, int] = {}
 
     @property
     def open(self) -> int:
@@ -160,18 +160,18 @@ class _Outages:
     def hear(self, event: Event) -> None:
         path = event.path
         match event:
+            case WorkerReady(pid=pid) | StandbyPromoted(pid=pid):
+                self._serving[path] = pid
+                self._end("worker", path, event.at)
+            case WorkerHung(pid=pid) | WorkerEnded(pid=pid) if self._is_spare(path, pid):
+                pass
             case WorkerHung(reason=reason):
                 self._begin("worker", path, f"it hung: {reason}", event.at)
-            case StandbyReady(pid=pid):
-                self._spares.add(pid)
-            case WorkerEnded(pid=pid) if pid in self._spares:
-                self._spares.discard(pid)  # the one that serves goes on
-            case WorkerEnded(asked=False, reason=reason):
-                self._begin("worker", path, reason, event.at)
-            case StandbyPromoted(pid=pid):
-                self._spares.discard(pid)
-                self._end("worker", path, event.at)
-            case WorkerReady() | ModelStateChanged(after="ready" | "busy"):
+            case WorkerEnded(asked=asked, reason=reason):
+                self._serving.pop(path, None)
+                if not asked:
+                    self._begin("worker", path, reason, event.at)
+            case ModelStateChanged(after="ready" | "busy"):
                 self._end("worker", path, event.at)
             case ActorFailed(error=error):
                 self._begin("actor", path, error, event.at)
@@ -189,6 +189,9 @@ class _Outages:
                 self._end("circuit", path, event.at)
             case _:
                 pass
+
+    def _is_spare(self, path: str, pid: int) -> bool:
+        return self._serving.get(path, pid) != pid
 
     def _begin(self, kind: OutageKind, path: str, cause: str, at: float) -> None:
         if (kind, path) not in self._open:

@@ -39,7 +39,12 @@ SUPERVISOR_ESCALATED: Final = AlertRule(
 WORKER_HUNG: Final = AlertRule(
     name="worker_hung",
     when=EventPattern("WorkerHung"),
-    resolved_by=(EventPattern("WorkerReady"), EventPattern("StandbyPromoted"), _GONE),
+    resolved_by=(
+        EventPattern("WorkerReady"),
+        EventPattern("StandbyPromoted"),
+        EventPattern("StandbyReady"),  # where it was the spare that hung
+        _GONE,
+    ),
     summary="the worker of {path} made no progress, and was killed",
 )
 

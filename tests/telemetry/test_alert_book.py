@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.messages.events import Event, WorkerHung, WorkerReady
+from failsoft.messages.events import (
+    Event,
+    StandbyPromoted,
+    StandbyReady,
+    WorkerHung,
+    WorkerReady,
+)
 from failsoft.telemetry import Alert, AlertBook, AlertRule, EventPattern
 
 RULE = AlertRule(
@@ -57,6 +63,25 @@ def driven(*, group_window: float = 0.0, most_keys: int = 200, **changes: object
     fields = {name: getattr(RULE, name) for name in RULE.__struct_fields__}
     rule = AlertRule(**{**fields, **changes})
     return Driven(AlertBook([rule], group_window=group_window, most_keys=most_keys))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        WorkerReady(path="a", at=1, pid=2, seconds=1),
+        StandbyPromoted(path="a", at=1, pid=2),
+        StandbyReady(path="a", at=1, pid=2, seconds=1),
+    ],
+    ids=lambda end: type(end).__name__,
+)
+def test_a_hang_is_over_by_the_default_rules_when_there_is_another_worker(end: Event) -> None:
+    """TL-02 It may be a spare that hung: what follows it is a spare, too."""
+    it = Driven(AlertBook(group_window=0.0))
+    it.hang()
+    it.go_on(1)
+    it.hear(end)
+    it.go_on(1)
+    assert [status for _, _, status in it.alerts] == ["firing", "resolved"]
 
 
 def test_an_alert_is_told_once_and_resolved_once() -> None:

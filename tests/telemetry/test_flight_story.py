@@ -143,13 +143,29 @@ def test_a_lost_worker_is_made_good_by(end: Event) -> None:
 
 
 def test_a_spare_that_is_lost_is_no_outage() -> None:
-    """TL-07 Nor is a worker that was stopped."""
+    """TL-07 Ready, loading or hung: the one that serves goes on. Nor is one that was stopped."""
     events = (
-        at(0, StandbyReady, pid=9, seconds=1.0),
-        at(1, WorkerEnded, pid=9, reason="SIGKILL", asked=False),
-        at(2, WorkerEnded, pid=7, reason="stopped", asked=True),
+        at(0, WorkerReady, pid=7, seconds=1.0),
+        at(1, StandbyReady, pid=9, seconds=1.0),
+        at(2, WorkerEnded, pid=9, reason="SIGKILL", asked=False),
+        at(3, WorkerEnded, pid=10, reason="SIGKILL", asked=False),
+        at(4, WorkerHung, pid=11, reason="no step"),
+        at(5, WorkerEnded, pid=7, reason="stopped", asked=True),
     )
     assert told(*events).outages == ()
+
+
+def test_a_spare_that_has_taken_over_is_an_outage_when_it_is_lost() -> None:
+    """TL-07 And so is the next worker, whichever way it came."""
+    events = (
+        at(0, WorkerReady, pid=7, seconds=1.0),
+        at(1, StandbyPromoted, pid=9),
+        at(2, WorkerEnded, pid=7, reason="worn", asked=True),
+        at(3, WorkerEnded, pid=9, reason="SIGKILL", asked=False),
+        at(4, WorkerReady, pid=10, seconds=1.0),
+        at(5, WorkerHung, pid=10, reason="no step"),
+    )
+    assert [outage.began for outage in told(*events).outages] == [3.0, 5.0]
 
 
 def test_a_recording_without_events_has_a_story_too() -> None:

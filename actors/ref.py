@@ -122,12 +122,14 @@ class Ref:
     def _deadline(self, now: float, timeout: float | None, deadline: float | None) -> float:
         ends = deadline_var.get()
         if timeout is not None:
-            ends = min(ends, now + timeout)
+            ends = min(now + timeout, ends)
         if deadline is not None:
-            ends = min(ends, deadline)
+            ends = min(deadline, ends)
         if ends == math.inf and timeout is None and deadline is None:
             ends = now + self._address.system.ask_timeout
-        if ends <= now:
+        if not ends > now:
+            if math.isnan(ends):
+                raise ValueError("timeout and deadline must be numbers of seconds; one is NaN")
             raise InferenceTimeout.after(max(0.0, timeout or 0.0))
         return ends
 

@@ -15,6 +15,8 @@ _SECRET_NAMES: Final = (
     *("bottoken", "hftoken", "hubtoken", "idtoken", "operatortoken", "authorization"),
     *("password", "passwd", "passphrase", "secret", "credential", "credentials", "cookie"),
 )
+# Too short to be an ending of other names.
+_SHORT_NAMES: Final = frozenset(("auth", "pwd", "token"))
 _MARKS: Final = re.compile(r"[^a-z0-9]")
 
 # A word after "Bearer" is a token where it is long, or has a digit in it.
@@ -55,7 +57,7 @@ _SHORTEST: Final = 8
 def is_secret_name(name: str) -> bool:
     """Tell whether what goes by ``name`` is nobody's business."""
     plain = _MARKS.sub("", name.lower())
-    return plain == "token" or plain.endswith(_SECRET_NAMES)
+    return plain in _SHORT_NAMES or plain.endswith(_SECRET_NAMES)
 
 
 def redacted(text: str) -> str:

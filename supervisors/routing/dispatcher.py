@@ -249,6 +249,8 @@ class Dispatcher(Tending):
             self._moves.append(end)
 
     def _fall_back(self, route: Route, target: Target, cause: str) -> None:
+        if len(self.targets) == 1:
+            return  # there is nowhere to fall back to
         self.fell_back += 1
         self._tell(FellBack, model=target.id, cause=cause, **route.ids)
 

@@ -44,6 +44,14 @@ async def test_a_deadline_in_the_past_is_a_timeout_at_once(
     assert actor.notes == []
 
 
+@pytest.mark.parametrize("ends", [{"timeout": math.nan}, {"deadline": math.nan}])
+async def test_an_end_that_is_no_number_is_refused(system: System, ends: dict[str, float]) -> None:
+    """RT-05 It would never come."""
+    ref = await system.spawn(Busy, "busy")
+    with pytest.raises(ValueError, match="must be numbers of seconds"):
+        await ref.ask(Work(), **ends)
+
+
 async def test_a_request_that_times_out_in_the_queue_is_not_handled(system: System) -> None:
     """RT-06 It is counted as expired when its turn comes."""
     actor = Busy()

@@ -60,6 +60,15 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def test_a_name_tells_of_a_secret() -> None:
     """TL-09 In any spelling; counts of tokens are none."""
     secret = ("Authorization", "x-api-key", "apiKey", "OPENAI_API_KEY", "token", "password")
+    secret += ("auth", "pwd")
     assert [name for name in secret if not is_secret_name(name)] == []
-    plain = ("max_tokens", "completion_tokens", "key", "path", "correlation_id", "token_count")
+    plain = (
+        "author",
+        "max_tokens",
+        "completion_tokens",
+        "key",
+        "path",
+        "correlation_id",
+        "token_count",
+    )
     assert [name for name in plain if is_secret_name(name)] == []

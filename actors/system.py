@@ -85,7 +85,6 @@ class System:
         self._extensions: dict[Callable[[], Extension], Extension] = {}
         self._resources = AsyncExitStack()
         self.registry = Registry(self)
-        self._scope = anyio.CancelScope()
         self._failure: tuple[str, ExitReason] | None = None
         self._is_entered = False
         self._is_closing = False
@@ -104,6 +103,8 @@ class System:
         self.dead_letters = DeadLetters(self.events)
         # Of every task that is made here; who happens to spawn must not be seen by the actors.
         self._context = contextvars.copy_context()
+        # Not before: it can be made in a loop alone, and a system anywhere.
+        self._scope = anyio.CancelScope()
         self._scope.__enter__()
         # With virtual time there is nothing to tell: it stands still while a handler runs.
         if self._block_limit is not None and is_in_real_time(self.loop):

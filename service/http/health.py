@@ -1,0 +1,125 @@
+"""Health, and the probes of whatever runs the service."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from failsoft.actors import ActorError, TreeNode
+from failsoft.messages import InferenceError
+from failsoft.service.http.endpoint import Endpoint
+from failsoft.service.http.exchange import Exchange
+from failsoft.service.http.telemetry_actors import find_actor
+from failsoft.telemetry import CheckResult, GetHealth, Probe
+from failsoft.telemetry.probes import first_start, liveness, model_states, readiness
+
+_ASK_LIMIT: Final = 2.0
+_UNAVAILABLE: Final = 503
+
+
+class HealthAnswer(msgspec.Struct, frozen=True):
+    """Tell how the service is; see ``HealthReport``. Without a health actor there are no checks."""
+
+    status: Literal["healthy", "degraded", "critical"]
+    critical_failures: tuple[str, ...]
+    checks: tuple[CheckResult, ...]
+    models: dict[str, str]
+    live: Probe
+    ready: Probe
+    started: Probe
+
+
+async def health(exchange: Exchange) -> None:
+    """Answer with 200 where the service is healthy or degraded, 503 where it is critical."""
+    told = await _health(exchange)
+    await exchange.answer(told, 503 if told.status == "critical" else 200)
+
+
+async def _health(exchange: Exchange) -> HealthAnswer:
+    tree = _tree(exchange)
+    live, ready, started = _live(tree), _ready(exchange, tree), _started(tree)
+    ref = find_actor(exchange.gateway.system, "HealthActor", tree) if tree else None
+    if ref is not None:
+        try:
+            report = await ref.ask(GetHealth(), timeout=_ASK_LIMIT)
+        except (ActorError, InferenceError):
+            pass  # it is being restarted, or worse: the tree still tells
+        else:
+            return HealthAnswer(
+                report.status,
+                report.critical_failures,
+                report.checks,
+                report.models,
+                live,
+                ready,
+                report.started,
+            )
+    failures = () if live.ok and (ready.ok or not started.ok) else ("tree",)
+    status: Literal["healthy", "critical"] = "critical" if failures else "healthy"
+    return HealthAnswer(status, failures, (), model_states(tree or ()), live, ready, started)
+
+
+async def livez(exchange: Exchange) -> None:
+    """Answer with 503 where the service must be started anew."""
+    await _answer(exchange, _live(_tree(exchange)))
+
+
+async def readyz(exchange: Exchange) -> None:
+    """Answer with 503 where no requests should be sent here now."""
+    await _answer(exchange, _ready(exchange, _tree(exchange)))
+
+
+async def startupz(exchange: Exchange) -> None:
+    """Answer with 503 until each model's first load has ended."""
+    await _answer(exchange, _started(_tree(exchange)))
+
+
+async def _answer(exchange: Exchange, probe: Probe) -> None:
+    await exchange.answer(probe, 200 if probe.ok else _UNAVAILABLE)
+
+
+def _tree(exchange: Exchange) -> tuple[TreeNode, ...] | None:
+    try:
+        return exchange.gateway.tree()
+    except InferenceError:
+        return None
+
+
+_DOWN: Final = Probe(False, ("the supervision tree isn't running",))
+
+
+def _live(tree: tuple[TreeNode, ...] | None) -> Probe:
+    return liveness(tree) if tree else _DOWN
+
+
+def _ready(exchange: Exchange, tree: tuple[TreeNode, ...] | None) -> Probe:
+    if exchange.gateway.is_draining:
+        return Probe(False, ("the service is shutting down",))
+    return readiness(tree) if tree else _DOWN
+
+
+def _started(tree: tuple[TreeNode, ...] | None) -> Probe:
+    return first_start(tree) if tree else _DOWN
+
+
+HEALTH: Final = (
+    Endpoint(
+        method="GET",
+        path="/health",
+        summary="Tell how the service is.",
+        handler=health,
+        reply=HealthAnswer,
+        access="open",
+    ),
+    *(
+        Endpoint(
+            method="GET", path=path, summary=summary, handler=handler, reply=Probe, access="open"
+        )
+        for path, summary, handler in (
+            ("/livez", "Tell whether the service must be started anew.", livez),
+            ("/readyz", "Tell whether requests may be sent here.", readyz),
+            ("/startupz", "Tell whether each model's first load has ended.", startupz),
+        )
+    ),
+)

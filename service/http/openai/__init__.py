@@ -1,0 +1,1 @@
+"""The OpenAI API: its requests, its answers and its errors, served by our models."""

@@ -1,0 +1,119 @@
+"""``/v1/images/generations``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from failsoft.messages import GenerateImage, validate_image
+from failsoft.service.http.endpoint import Endpoint
+from failsoft.service.http.exchange import Exchange
+from failsoft.service.http.generate import GuidanceScale, Steps
+from failsoft.service.http.openai.choices import ask_all, check_choices, multiplied
+from failsoft.service.http.openai.text_fields import Choices
+from failsoft.service.http.openai.unserved import IMAGE, Unserved, unserved_errors
+from failsoft.service.http.openai.usage import Made, created
+from failsoft.service.http.refusals import InvalidBody
+from failsoft.service.http.text_bodies import Seed, Timeout
+
+_SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
+_DEFAULT_SIZE: Final = "512x512"
+
+
+class ImagesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ask for images. seed, negative_prompt, num_inference_steps and guidance_scale are ours."""
+
+    prompt: str
+    model: str | None = None
+    n: Choices | None = None
+    size: Annotated[str, Meta(max_length=20)] | None = None
+    response_format: Literal["b64_json"] | None = None
+    user: str | None = None
+    seed: Seed | None = None
+    negative_prompt: str = ""
+    num_inference_steps: Steps = 50
+    guidance_scale: GuidanceScale = 7.5
+    timeout: Timeout | None = None
+    background: Unserved = None
+    moderation: Unserved = None
+    output_compression: Unserved = None
+    output_format: Unserved = None
+    partial_images: Unserved = None
+    quality: Unserved = None
+    stream: Unserved = None
+    style: Unserved = None
+
+    def sides(self) -> tuple[int, int]:
+        """Give width and height. Raise InvalidBody."""
+        size = self.size if self.size not in (None, "auto") else _DEFAULT_SIZE
+        assert size is not None
+        found = _SIZE.fullmatch(size)
+        if found is None:
+            raise InvalidBody.in_fields({"size": "must be WIDTHxHEIGHT, such as 512x512, or auto"})
+        return int(found[1]), int(found[2])
+
+
+class B64Image(msgspec.Struct, frozen=True):
+    b64_json: str
+
+
+class Images(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer with images, each a PNG."""
+
+    created: int
+    data: tuple[B64Image, ...]
+    output_format: Literal["png"] = "png"
+    size: str
+    failsoft: Made
+
+
+async def images(exchange: Exchange) -> None:
+    """Answer with images."""
+    body = await exchange.read(ImagesBody)
+    exchange.allow(body.timeout)
+    if errors := unserved_errors(body, IMAGE):
+        raise InvalidBody.in_fields(errors)
+    n = body.n or 1
+    check_choices(exchange, n)
+    width, height = body.sides()
+    request = exchange.check(
+        validate_image,
+        GenerateImage(
+            body.prompt,
+            body.negative_prompt,
+            width,
+            height,
+            body.num_inference_steps,
+            body.guidance_scale,
+            body.seed,
+            priority=exchange.caller.priority,
+            tenant=exchange.caller.tenant,
+        ),
+        {"width": "size", "height": "size"},
+    )
+    ref = exchange.gateway.find(GenerateImage, body.model).ref
+    replies = await ask_all(exchange, ref, multiplied(request, n))
+    first = replies[0]
+    await exchange.answer(
+        Images(
+            created=created(),
+            data=tuple(B64Image(reply.image_base64) for reply in replies),
+            size=f"{first.width}x{first.height}",
+            failsoft=Made.of(replies),
+        )
+    )
+
+
+IMAGES: Final = Endpoint(
+    method="POST",
+    path="/v1/images/generations",
+    summary="Make images.",
+    handler=images,
+    body=ImagesBody,
+    reply=Images,
+    is_work=True,
+    is_openai=True,
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from failsoft.actors import ActorStopped, MailboxFull
-from failsoft.actors.errors import describe
 from failsoft.messages import (
     Cancelled,
     GenerationFailed,
@@ -78,6 +77,7 @@ class Failure(msgspec.Struct, frozen=True):
                 full = ModelOverloaded("The model's mailbox is full; send it less.")
                 return cls(full, False, True, False, False)
             case _:
-                wrapped = GenerationFailed(f"The model failed: {describe(error)}.")
+                # Its words are the log's: they may hold paths, and clients see these.
+                wrapped = GenerationFailed(f"The model failed with {type(error).__name__}.")
                 wrapped.__cause__ = error
                 return cls(wrapped, False, True, False, True)

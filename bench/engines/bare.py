@@ -7,6 +7,7 @@ Commands come as lines of JSON on stdin, answers go as lines of JSON to stdout.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
@@ -29,7 +30,12 @@ class Serve(msgspec.Struct, frozen=True, tag=True):
 
 
 class LoadAnew(msgspec.Struct, frozen=True, tag=True):
-    """Load the model in a fork of this process, which has only imported torch."""
+    """Load the model in a fork of this process, which has only imported torch.
+
+    all_imported: without what transformers imports by need, as it loads its first model.
+    """
+
+    all_imported: bool
 
 
 Command = Serve | LoadAnew
@@ -80,11 +86,13 @@ def _length(answer: list[int], end: int) -> int:
     return answer.index(end) + 1 if end in answer else len(answer)
 
 
-def load_anew(folder: str) -> Took:
+def load_anew(folder: str, *, all_imported: bool) -> Took:
     """Load in a fork, as a worker does; give the seconds that the load took there."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
+        if all_imported:
+            importlib.import_module("transformers.modeling_utils")
         began, busy = time.perf_counter(), time.process_time()
         Model(folder)
         took = Took(time.perf_counter() - began, time.process_time() - busy, 0)
@@ -108,8 +116,8 @@ def main(folder: str, threads: int) -> None:
     for line in sys.stdin.buffer:
         command = decoder.decode(line)
         match command:
-            case LoadAnew():
-                took = load_anew(folder)
+            case LoadAnew(all_imported):
+                took = load_anew(folder, all_imported=all_imported)
             case Serve(texts):
                 model = model or Model(folder)
                 took = serve(model, texts)

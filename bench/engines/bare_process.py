@@ -27,9 +27,12 @@ class BareProcess:
         """Have ``texts`` answered in static batches."""
         return await self._do({"type": "Serve", "texts": texts})
 
-    async def load_anew(self) -> Took:
-        """Have the model loaded in a fresh fork of a process that has torch imported."""
-        return await self._do({"type": "LoadAnew"})
+    async def load_anew(self, *, all_imported: bool = False) -> Took:
+        """Have the model loaded in a fresh fork of a process that has torch imported.
+
+        all_imported: all of transformers that a load needs, too.
+        """
+        return await self._do({"type": "LoadAnew", "all_imported": all_imported})
 
     async def _do(self, command: object) -> Took:
         process = self._process

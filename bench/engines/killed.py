@@ -16,8 +16,12 @@ MOST_WARM = 1.2
 
 
 async def cold(folder: Path, threads: int, rounds: int) -> list[Figure]:
-    """Measure against the model's own load, in forks of a process that has imported torch."""
-    walls, processors = [], []
+    """Measure against the model's own load, in forks of a process that has imported torch.
+
+    transformers imports more of itself as it loads, where a worker's template has that already: so
+    against the load without it as well.
+    """
+    walls, strict, processors = [], [], []
     worker = as_by_hand(folder, threads)
     async with bare_process(folder, threads) as bare, supervised(worker) as model:
         await bare.load_anew()  # the first one has files to read that later ones find in memory
@@ -27,6 +31,7 @@ async def cold(folder: Path, threads: int, rounds: int) -> list[Figure]:
             processor = model.processor() - busy  # the new worker's is all its own
             loaded = await bare.load_anew()
             walls.append((wall, loaded.wall))
+            strict.append((wall, (await bare.load_anew(all_imported=True)).wall))
             processors.append((processor, loaded.processor))
     return [
         against(
@@ -36,6 +41,13 @@ async def cold(folder: Path, threads: int, rounds: int) -> list[Figure]:
             less_is_better=True,
             is_rival=False,
             at_most=MOST_COLD,
+        ),
+        against(
+            *("SIGKILL to the next answer, cold", "s by the clock"),
+            strict,
+            peer="the load alone, all imported",
+            less_is_better=True,
+            is_rival=False,
         ),
         against(
             *("SIGKILL to the next answer, cold", "s of processor time"),

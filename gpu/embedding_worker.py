@@ -8,7 +8,8 @@ from typing import Any, Literal
 from failsoft.gpu.worker_spec import WorkerSpec
 
 # The same as a language model's: they share a template.
-_PRELOAD = ("torch", "transformers")
+# transformers imports itself by need: without its last part, a worker would for seconds.
+_PRELOAD = ("torch", "transformers", "transformers.modeling_utils")
 
 
 def embedding_worker(

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from failsoft.gpu.worker_spec import WorkerSpec
 
-_PRELOAD = ("torch", "transformers")
+# transformers imports itself by need: without its last part, a worker would for seconds.
+_PRELOAD = ("torch", "transformers", "transformers.modeling_utils")
 
 
 def text_worker(
@@ -22,6 +23,8 @@ def text_worker(
     **options: Any,
 ) -> WorkerSpec:
     """Describe a worker with the language model ``model``: a hub id, a folder or a GGUF file.
+
+    ``failsoft:tiny-text`` is one that lies in the package, and is always there.
 
     run_in: see ``WorkerSpec``.
     threads: of torch, in the worker; None leaves torch's own choice, which is right for one

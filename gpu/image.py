@@ -19,11 +19,13 @@ import torch
 
 from failsoft.gpu.classify import classify
 from failsoft.gpu.device_memory import free_cache
+from failsoft.gpu.image_fit import fitted, own_side
 from failsoft.gpu.image_less import less_of, warning_of
 from failsoft.gpu.image_loading import load_pipeline, parameters
 from failsoft.gpu.image_steps import stepwise
 from failsoft.gpu.memory_room import MAX_MEMORY_SHARE
 from failsoft.gpu.model_source import ModelSource
+from failsoft.gpu.tiny import is_embedded
 from failsoft.messages.errors import InvalidInput, OutOfMemory
 from failsoft.messages.image import (
     MIN_SIDE,
@@ -47,6 +49,9 @@ class ImageEngine:
     variant: of the weights' files, such as ``fp16``.
     max_memory_share: of the memory of the device, or of the machine on a CPU, that may be in use,
         by whomever. A model that would take more isn't loaded, and above it no image is begun.
+    own_size: make each image in the size that the model was trained for, and enlarge it to what
+        is asked, with a warning: for a model that can't do another. None: so where ``model`` is
+        one of the package's own.
     """
 
     requests: ClassVar[tuple[type, ...]] = (GenerateImage,)
@@ -59,6 +64,7 @@ class ImageEngine:
         device: str = "auto",
         variant: str | None = None,
         max_memory_share: float = MAX_MEMORY_SHARE,
+        own_size: bool | None = None,
     ) -> None:
         self._source = ModelSource(model, None, dtype, device, max_memory_share)
         self.max_memory_share = max_memory_share
@@ -66,6 +72,8 @@ class ImageEngine:
         self._pipeline: Any = None
         self._takes: frozenset[str] = frozenset()
         self._multiple = 1
+        self._has_own_size = is_embedded(model) if own_size is None else own_size
+        self._own_side: int | None = None
 
     def __repr__(self) -> str:
         state = "loaded" if self._pipeline is not None else "not loaded"
@@ -77,6 +85,7 @@ class ImageEngine:
         self._pipeline = pipeline
         self._takes = frozenset(inspect.signature(pipeline.__call__).parameters)
         self._multiple = _side_multiple(pipeline)
+        self._own_side = self._found_own_side() if self._has_own_size else None
         return {
             "model": self._source.name,
             "pipeline": type(pipeline).__name__,
@@ -124,10 +133,13 @@ class ImageEngine:
         self, request: GenerateImage, warning: str | None
     ) -> Generator[ImageProgress, None, ImageReply]:
         """Make one image. The seed is drawn before, so that a second try gets the same one."""
-        output = yield from stepwise(functools.partial(self._run, request))
+        output = yield from stepwise(functools.partial(self._run, self._in_own_size(request)))
         if any(getattr(output, "nsfw_content_detected", None) or ()):
             warning = _joined(warning, "The model's own safety checker blackened the image.")
-        image = output.images[0]
+        image = fitted(output.images[0], request.width, request.height)
+        if image is not output.images[0]:
+            side = self._own_side
+            warning = _joined(warning, f"The model makes {side}x{side} pixels, here scaled.")
         assert request.seed is not None
         reply = ImageReply(
             image_base64=_png(image),
@@ -162,6 +174,19 @@ class ImageEngine:
         }
         taken = {name: value for name, value in asked.items() if name in self._takes}
         return self._pipeline(prompt=request.prompt, callback_on_step_end=at_step, **taken)
+
+    def _in_own_size(self, request: GenerateImage) -> GenerateImage:
+        """Give the request as it goes to the pipeline."""
+        side = self._own_side
+        if side is None:
+            return request
+        return msgspec.structs.replace(request, width=side, height=side)
+
+    def _found_own_side(self) -> int:
+        side = own_side(self._pipeline)
+        if side is None:
+            raise self._source.failure("it doesn't tell its own size; leave own_size out")
+        return side
 
     def _checked(self, request: GenerateImage) -> GenerateImage:
         """Give the request cleaned and with a seed. Raises InvalidInput."""

@@ -5,10 +5,11 @@ Imports torch and diffusers: only a worker process imports this module.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from transformers.utils import logging as transformers_logging
 
 from failsoft.gpu.model_source import DTYPES, ModelSource
 from failsoft.gpu.placing import place
+from failsoft.gpu.tiny import is_embedded
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ def load_pipeline(
     loggers: tuple[Any, ...] = (diffusers_logging, transformers_logging)  # untyped in part
     for logger in loggers:
         logger.disable_progress_bar()
-    with source.loading("diffusers pipeline"):
+    with source.loading("diffusers pipeline"), _quiet(is_embedded(source.model)):
         from_pretrained: Any = DiffusionPipeline.from_pretrained  # untyped
         pipeline = from_pretrained(
             folder, dtype=dtype, variant=variant, local_files_only=source.is_local
@@ -59,6 +61,18 @@ def parameters(pipeline: Any) -> list[torch.nn.Parameter]:
 
 def parameter_bytes(pipeline: Any) -> int:
     return sum(parameter.numel() * parameter.element_size() for parameter in parameters(pipeline))
+
+
+@contextlib.contextmanager
+def _quiet(is_known: bool) -> Iterator[None]:
+    """Keep diffusers' warnings back where the pipeline is known: one of its parts is unusual."""
+    level = diffusers_logging.get_verbosity()
+    if is_known:
+        diffusers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        diffusers_logging.set_verbosity(level)
 
 
 def _chosen_dtype(source: ModelSource, device: torch.device) -> torch.dtype:

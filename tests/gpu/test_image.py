@@ -15,7 +15,7 @@ from PIL import Image
 
 from failsoft.gpu.device_memory import device_memory
 from failsoft.gpu.image import ImageEngine
-from failsoft.messages.errors import InvalidInput
+from failsoft.messages.errors import InvalidInput, ModelLoadingFailed
 from failsoft.messages.image import GenerateImage, ImageProgress, ImageReply
 
 from .tiny_models import save_pipeline
@@ -182,6 +182,26 @@ def test_another_fault_is_not_tried_again(engine: ImageEngine, passes: Passes) -
     with pytest.raises(RuntimeError, match="mat1"):
         answer(engine, CAT)
     assert len(passes.sizes) == 2
+
+
+def test_a_model_of_one_size_makes_that_and_it_is_enlarged(folder: Path) -> None:
+    """The denoiser sees its own size alone, whatever is asked."""
+    engine = ImageEngine(str(folder), device="cpu", own_size=True)
+    engine.load(lambda done, total: None)
+    own = engine._pipeline.unet.config.sample_size * engine._pipeline.vae_scale_factor
+    reply = answer(engine, CAT)[1]
+    assert opened(reply).size == (reply.width, reply.height) == (64, 72)
+    assert reply.warning == f"The model makes {own}x{own} pixels, here scaled."
+
+
+def test_a_model_that_tells_no_size_of_its_own_can_not_be_held_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What to do is said before any image is made."""
+    monkeypatch.setattr("failsoft.gpu.image.own_side", lambda pipeline: None)
+    engine = ImageEngine(str(folder), device="cpu", own_size=True)
+    with pytest.raises(ModelLoadingFailed, match="leave own_size out"):
+        engine.load(lambda done, total: None)
 
 
 def test_a_prompt_that_the_model_reads_in_part_is_warned_of(engine: ImageEngine) -> None:

@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: demo test check bench chaos clean
+.PHONY: demo test check bench chaos models clean
 
 # One plain command each, so that make starts it without a shell: Ctrl-C reaches it once.
 demo: $(READY)
@@ -28,6 +28,11 @@ bench: .venv/.bench-ready
 # Hundreds of worker processes are killed; a few minutes. The seed is printed.
 chaos: $(READY)
 	@$(BIN)/python -m bench chaos
+
+# Trains the models of gpu/tiny anew, from nothing, and measures them: under an hour on two cores.
+models: $(READY)
+	@$(BIN)/python -m training
+	@$(BIN)/python -m training evaluate
 
 clean:
 	rm -rf .venv build dist src/failsoft.egg-info $(CACHES)

@@ -16,9 +16,9 @@ from failsoft.gpu.text_worker import text_worker
 if TYPE_CHECKING:
     from failsoft.gpu.engine import Engine as Engine
     from failsoft.gpu.model_size import model_bytes as model_bytes
-    from failsoft.gpu.worker_kind import make_worker as make_worker
     from failsoft.gpu.worker_host import WorkerHost as WorkerHost
     from failsoft.gpu.worker_host import WorkerHostStatistics as WorkerHostStatistics
+    from failsoft.gpu.worker_kind import make_worker as make_worker
     from failsoft.gpu.worker_listener import WorkerGone as WorkerGone
     from failsoft.gpu.worker_listener import WorkerListener as WorkerListener
     from failsoft.gpu.worker_log import WorkerLine as WorkerLine

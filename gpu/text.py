@@ -39,8 +39,8 @@ _NO_LENGTH_FROM = 1_000_000
 class TextEngine:
     """Generate text with a causal language model, one token of each text a step.
 
-    model: a hub id, a folder, or a path that ends in ``.gguf``. A folder is never looked up
-        on the hub.
+    model: a hub id, a folder, a path that ends in ``.gguf``, or ``failsoft:tiny-text``, which lies
+        in the package. A folder is never looked up on the hub.
     gguf_file: the name of the GGUF file in the folder or hub repository.
     dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto``: float32 on a CPU, else the one
         that the weights are stored in.

@@ -9,6 +9,7 @@ from failsoft.gpu.worker_process import WorkerProcess
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.gpu.worker_thread import WorkerThread
 
+
 def make_worker(
     spec: WorkerSpec, host: WorkerHost, listener: WorkerListener, path: str
 ) -> FollowedWorker:

@@ -9,7 +9,6 @@ _HERE = Path(__file__).resolve().parent
 
 # Of each name: its folder. No torch is needed to look one up.
 EMBEDDED: dict[str, Path] = {
-    "failsoft:tiny-image": _HERE / "image",
     "failsoft:tiny-text": _HERE / "text",
 }
 

@@ -1,0 +1,1 @@
+"""Train and evaluate ``failsoft:tiny-image``: pictures of coloured shapes, from a line of text."""

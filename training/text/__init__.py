@@ -1,0 +1,1 @@
+"""The language model: its world, its texts, its training and its evaluation."""

@@ -28,7 +28,8 @@ def panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, Any
     matplotlib.rcParams["svg.hashsalt"] = "failsoft"
     from matplotlib import pyplot
 
-    return pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    return figure, axes
 
 
 def label(place: Any, title: str, across: str, up: str) -> None:

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-    import asyncio, os, sys
+    import asyncio, os, signal, sys
     from failsoft.actors import Actor, System, handles
     from failsoft.messages import Message
     from failsoft.supervisors import Supervisor, child
+
+    # One that is started in the background of a shell ignores it, and hands that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     class Work(Message, frozen=True):
         pass

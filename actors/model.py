@@ -157,7 +157,6 @@ class ModelActor(Actor):
             return
         if self._enter(worker.state) and worker.is_ready:
             self._serve_with(worker)
-            self._send_next()
 
     def worker_beat(self, worker: ModelWorker) -> None:
         """See whether the worker is worn out, and whether there is room for a spare."""
@@ -203,7 +202,7 @@ class ModelActor(Actor):
             self._fail(error)
         else:
             lose(self._jobs.take_running(), error, has_culprit=self._suspects > 0)
-            self._take_over(spare)
+            self._serve_with(spare)
 
     def worker_gone(self, worker: ModelWorker) -> None:
         """Have the next worker serve, where this one was to be replaced and none was ready."""
@@ -221,9 +220,6 @@ class ModelActor(Actor):
         self._worn = None
         self._suspects = 0
         self._jobs.most_running = self._max_in_worker or worker.max_batch + 1
-
-    def _take_over(self, spare: ModelWorker) -> None:
-        self._serve_with(spare)
         self._send_next()
 
     def _wear_out(self, reason: str) -> None:
@@ -237,7 +233,7 @@ class ModelActor(Actor):
         """Let the worker go; what waits stays here."""
         self._workers.serving.end()
         if (spare := self._workers.promote()) is not None:
-            self._take_over(spare)
+            self._serve_with(spare)
         else:
             self._is_replacing = True
             self._enter(ModelState.DRAINING)

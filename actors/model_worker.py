@@ -114,10 +114,6 @@ class ModelWorker:
         return self._process.pid
 
     @property
-    def is_gone(self) -> bool:
-        return self._process.is_gone
-
-    @property
     def is_ready(self) -> bool:
         return self.state is ModelState.READY
 

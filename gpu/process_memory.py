@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_SELF = Path("/proc/self")
 
 
 def rss_bytes() -> int:
@@ -13,10 +14,13 @@ def rss_bytes() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE
 
 
-def moved_bytes() -> int:
-    """Give how much this process has read and written so far; 0 where it isn't known."""
+def moved_bytes(task: Path = _SELF) -> int:
+    """Give how much this process has read and written so far; 0 where it isn't known.
+
+    task: its folder in /proc, or that of one of its threads.
+    """
     try:
-        lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
-    except OSError:
+        lines = (task / "io").read_text(encoding="ascii").splitlines()
+    except OSError:  # it has ended, or the kernel doesn't tell
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith(("rchar:", "wchar:")))

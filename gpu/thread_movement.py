@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from failsoft.gpu.process_memory import moved_bytes
+
 _TASKS = Path("/proc/self/task")
 
 
@@ -19,7 +21,7 @@ class ThreadMovement:
 
     def __call__(self) -> int:
         """Give the bytes so far; 0 where it isn't known."""
-        return sum(_moved(thread) for thread in _threads() - self._others)
+        return sum(moved_bytes(_TASKS / str(thread)) for thread in _threads() - self._others)
 
 
 def _threads() -> set[int]:
@@ -27,11 +29,3 @@ def _threads() -> set[int]:
         return {int(entry.name) for entry in _TASKS.iterdir()}
     except OSError:
         return set()
-
-
-def _moved(thread: int) -> int:
-    try:
-        lines = (_TASKS / str(thread) / "io").read_text(encoding="ascii").splitlines()
-    except OSError:  # it has ended, or the kernel doesn't tell
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("rchar:", "wchar:")))

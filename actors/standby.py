@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from failsoft.actors.model_state import WorkerNumbers
 from failsoft.actors.model_worker import ModelWorker
-from failsoft.gpu.machine_memory import machine_memory
+from failsoft.gpu.memory.machine_memory import machine_memory
 from failsoft.messages.events import StandbyRefused
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Worker processes and the engines that run in them. Nothing here imports torch.
 
-Most names are loaded when first used: the reaper is of this package too, and stays small.
+Names are loaded when first used: the reaper is of this package too, and stays small.
 """
 
 from __future__ import annotations
@@ -8,40 +8,43 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# At once, since their modules have the same names, and would take their places when imported later.
-from failsoft.gpu.embedding_worker import embedding_worker
-from failsoft.gpu.image_worker import image_worker
-from failsoft.gpu.text_worker import text_worker
-
 if TYPE_CHECKING:
+    from failsoft.gpu.embedding.worker import embedding_worker as embedding_worker
     from failsoft.gpu.engine import Engine as Engine
-    from failsoft.gpu.model_size import model_bytes as model_bytes
-    from failsoft.gpu.worker_host import WorkerHost as WorkerHost
-    from failsoft.gpu.worker_host import WorkerHostStatistics as WorkerHostStatistics
-    from failsoft.gpu.worker_kind import make_worker as make_worker
-    from failsoft.gpu.worker_listener import WorkerGone as WorkerGone
-    from failsoft.gpu.worker_listener import WorkerListener as WorkerListener
-    from failsoft.gpu.worker_log import WorkerLine as WorkerLine
-    from failsoft.gpu.worker_process import WorkerProcess as WorkerProcess
+    from failsoft.gpu.handle.kind import make_worker as make_worker
+    from failsoft.gpu.handle.listener import WorkerGone as WorkerGone
+    from failsoft.gpu.handle.listener import WorkerListener as WorkerListener
+    from failsoft.gpu.handle.worker_process import WorkerProcess as WorkerProcess
+    from failsoft.gpu.handle.worker_thread import WorkerThread as WorkerThread
+    from failsoft.gpu.handle.worker_threads import WorkerThreadStatistics as WorkerThreadStatistics
+    from failsoft.gpu.handle.worker_threads import (
+        worker_thread_statistics as worker_thread_statistics,
+    )
+    from failsoft.gpu.image.worker import image_worker as image_worker
+    from failsoft.gpu.memory.model_size import model_bytes as model_bytes
+    from failsoft.gpu.process.host import WorkerHost as WorkerHost
+    from failsoft.gpu.process.host import WorkerHostStatistics as WorkerHostStatistics
+    from failsoft.gpu.process.worker_log import WorkerLine as WorkerLine
+    from failsoft.gpu.text.worker import text_worker as text_worker
     from failsoft.gpu.worker_spec import WorkerSpec as WorkerSpec
-    from failsoft.gpu.worker_thread import WorkerThread as WorkerThread
-    from failsoft.gpu.worker_threads import WorkerThreadStatistics as WorkerThreadStatistics
-    from failsoft.gpu.worker_threads import worker_thread_statistics as worker_thread_statistics
 
 _HOMES = {
     "Engine": "engine",
-    "WorkerGone": "worker_listener",
-    "WorkerHost": "worker_host",
-    "WorkerHostStatistics": "worker_host",
-    "WorkerLine": "worker_log",
-    "WorkerListener": "worker_listener",
-    "WorkerProcess": "worker_process",
+    "WorkerGone": "handle.listener",
+    "WorkerHost": "process.host",
+    "WorkerHostStatistics": "process.host",
+    "WorkerLine": "process.worker_log",
+    "WorkerListener": "handle.listener",
+    "WorkerProcess": "handle.worker_process",
     "WorkerSpec": "worker_spec",
-    "WorkerThread": "worker_thread",
-    "WorkerThreadStatistics": "worker_threads",
-    "make_worker": "worker_kind",
-    "model_bytes": "model_size",
-    "worker_thread_statistics": "worker_threads",
+    "WorkerThread": "handle.worker_thread",
+    "WorkerThreadStatistics": "handle.worker_threads",
+    "embedding_worker": "embedding.worker",
+    "image_worker": "image.worker",
+    "make_worker": "handle.kind",
+    "model_bytes": "memory.model_size",
+    "text_worker": "text.worker",
+    "worker_thread_statistics": "handle.worker_threads",
 }
 
 __all__ = [

@@ -19,8 +19,7 @@ from typing import Any, ClassVar, assert_never
 import msgspec
 import structlog
 
-from failsoft.gpu.device_memory import DeviceMemory
-from failsoft.gpu.faults import raise_out_of_memory
+from failsoft.gpu.memory.device_memory import DeviceMemory
 from failsoft.gpu.script import (
     Act,
     BreakDevice,
@@ -41,7 +40,8 @@ from failsoft.gpu.script import (
     Stall,
     WaitFor,
 )
-from failsoft.gpu.stop_strings import StopStrings
+from failsoft.gpu.serving.faults import raise_out_of_memory
+from failsoft.gpu.text.stop_strings import StopStrings
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.messages.errors import ErrorInfo, InferenceError, error_from
 from failsoft.messages.reply import FinishReason, TextChunk, TextReply, Usage

@@ -26,7 +26,7 @@ def convert_gguf(source: Path, name: str, destination: Path) -> None:
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from failsoft.gpu.load_progress import watching_load
+    from failsoft.gpu.loading.progress import watching_load
 
     options: dict[str, Any] = {"gguf_file": name, "dtype": torch.float32}
     if hasattr(transformers, "GgufConfig"):  # older versions always de-quantise

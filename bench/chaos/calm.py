@@ -11,7 +11,7 @@ import msgspec
 from bench.chaos.tree import model_paths
 from failsoft.actors import System
 from failsoft.gpu import WorkerHost
-from failsoft.gpu.process_memory import rss_bytes
+from failsoft.gpu.memory.process_memory import rss_bytes
 from failsoft.testing.processes import Process, descendants, left_after, open_numbers
 
 # Seconds in which every model is ready again, and a lost worker's process is gone.

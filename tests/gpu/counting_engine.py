@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from failsoft.gpu.engine import Step
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages import GenerateText
 
 

@@ -18,7 +18,7 @@ import threading
 import structlog
 
 from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerProcess, WorkerSpec
-from failsoft.gpu.prctl import tie_to_parent
+from failsoft.gpu.process.prctl import tie_to_parent
 from failsoft.gpu.script import Pause, Progress, Script, Stall
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu.batch_room import BatchRoom
-from failsoft.gpu.prompt_groups import read_together
+from failsoft.gpu.serving.batch_room import BatchRoom
+from failsoft.gpu.text.prompt_groups import read_together
 
 LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=20)
 

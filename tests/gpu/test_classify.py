@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from failsoft.gpu.classify import classify, classify_load
+from failsoft.gpu.serving.classify import classify, classify_load
 from failsoft.messages import InferenceError, InvalidInput, ModelLoadingFailed, OutOfMemory
 
 
@@ -97,7 +97,7 @@ def test_torchs_own_errors_are_known() -> None:
     """The types and codes are those of the torch that is installed; in a process of its own."""
     program = """if True:
         import torch
-        from failsoft.gpu.classify import classify
+        from failsoft.gpu.serving.classify import classify
         print(classify(torch.OutOfMemoryError("x"))[0].kind)
         try:
             torch.empty(1 << 45)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from failsoft.gpu.device_choice import choose_device, one_chooses
+from failsoft.gpu.memory.device_choice import choose_device, one_chooses
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from failsoft.gpu.device_memory import NO_DEVICE, device_memory, memory_at_work
+from failsoft.gpu.memory.device_memory import NO_DEVICE, device_memory, memory_at_work
 
 
 def cuda(*, initialized: bool, reserved: tuple[int, ...] = ()) -> SimpleNamespace:

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from failsoft.gpu.serve import _is_engine
-from failsoft.gpu.text import TextEngine
-from failsoft.gpu.turns import Turns
+from failsoft.gpu.serving.serve import _is_engine
+from failsoft.gpu.serving.turns import Turns
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages import GenerateText, JsonSchemaFormat, ResponseFormat, TextReply
 from failsoft.messages.response_format import MAX_SCHEMA_BYTES
 from failsoft.messages.validation import MAX_LOGPROBS, validate_text

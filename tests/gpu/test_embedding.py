@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from failsoft.gpu.embedding import EmbeddingEngine
+from failsoft.gpu.embedding.engine import EmbeddingEngine
 from failsoft.messages.embedding import Embed, EmbeddingReply
 from failsoft.messages.errors import ContextLengthExceeded, InvalidInput, ModelLoadingFailed
 

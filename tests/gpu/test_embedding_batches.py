@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu.embedding_batches import batches
+from failsoft.gpu.embedding.batches import batches
 
 lengths_of = st.lists(st.integers(1, 60), max_size=40)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from failsoft.actors import ModelActor, Ref, System
-from failsoft.gpu.embedding_worker import embedding_worker
+from failsoft.gpu.embedding.worker import embedding_worker
 from failsoft.messages import ContextLengthExceeded
 from failsoft.messages.embedding import Embed
 from failsoft.service.model_steps import Source, download

@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from failsoft.gpu.device_memory import device_memory
-from failsoft.gpu.image import ImageEngine
+from failsoft.gpu.image.engine import ImageEngine
+from failsoft.gpu.memory.device_memory import device_memory
 from failsoft.messages.errors import InvalidInput, ModelLoadingFailed
 from failsoft.messages.image import GenerateImage, ImageProgress, ImageReply
 
@@ -198,7 +198,7 @@ def test_a_model_that_tells_no_size_of_its_own_can_not_be_held_to_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What to do is said before any image is made."""
-    monkeypatch.setattr("failsoft.gpu.image.own_side", lambda pipeline: None)
+    monkeypatch.setattr("failsoft.gpu.image.engine.own_side", lambda pipeline: None)
     engine = ImageEngine(str(folder), device="cpu", own_size=True)
     with pytest.raises(ModelLoadingFailed, match="leave own_size out"):
         engine.load(lambda done, total: None)

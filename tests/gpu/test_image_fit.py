@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from failsoft.gpu.image_fit import fitted, own_side
+from failsoft.gpu.image.fit import fitted, own_side
 
 
 def disc(side: int) -> Image.Image:

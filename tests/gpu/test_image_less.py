@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu.image_less import less_of
+from failsoft.gpu.image.less import less_of
 from failsoft.messages.image import MAX_PIXELS, GenerateImage, validate_image
 
 sides = st.integers(8, 256).map(lambda eighths: eighths * 8)

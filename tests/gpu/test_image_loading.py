@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from failsoft.gpu.image import ImageEngine
+from failsoft.gpu.image.engine import ImageEngine
 from failsoft.messages.errors import ModelLoadingFailed
 
 from .tiny_models import save_pipeline

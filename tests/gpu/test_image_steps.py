@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from failsoft.gpu.image_steps import stepwise
+from failsoft.gpu.image.steps import stepwise
 
 
 def collected(steps: Generator[int, None, str]) -> tuple[list[int], str]:

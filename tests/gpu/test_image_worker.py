@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from failsoft.actors import ModelActor, Ref, System
-from failsoft.gpu.image_worker import image_worker
+from failsoft.gpu.image.worker import image_worker
 from failsoft.messages import InferenceTimeout, InvalidInput
 from failsoft.messages.events import GenerationCancelled, ModelLoading
 from failsoft.messages.image import GenerateImage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu.learned_limit import WINDOW, LearnedLimit
+from failsoft.gpu.handle.learned_limit import WINDOW, LearnedLimit
 
 TOOK = st.lists(st.tuples(st.floats(0.001, WINDOW), st.floats(0.001, 1000.0)), min_size=1)
 

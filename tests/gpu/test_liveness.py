@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu.liveness import LEAST_FIRST_STEP, LEAST_HANG, MOST, Liveness
+from failsoft.gpu.handle.liveness import LEAST_FIRST_STEP, LEAST_HANG, MOST, Liveness
 from failsoft.messages.errors import InvalidInput
 from failsoft.messages.frames import Began, Chunk, Done, Failed, Heartbeat, Loading
 from failsoft.messages.wire import raw

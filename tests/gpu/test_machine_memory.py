@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from failsoft.gpu.machine_memory import machine_memory
+from failsoft.gpu.memory.machine_memory import machine_memory
 
 MIB = 1024 * 1024
 NO_LIMIT = 9223372036854771712

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from failsoft.gpu.device_memory import DeviceMemory
-from failsoft.gpu.memory_room import MemoryGuard, has_room, memory_guard_of
+from failsoft.gpu.memory.device_memory import DeviceMemory
+from failsoft.gpu.memory.room import MemoryGuard, has_room, memory_guard_of
 from failsoft.messages import OutOfMemory
 
 MIB = 1024 * 1024

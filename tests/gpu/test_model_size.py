@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from failsoft.gpu.model_size import model_bytes
+from failsoft.gpu.memory.model_size import model_bytes
 
 # Of each dtype: its bytes.
 BYTES = {"F32": 4, "BF16": 2, "F16": 2, "I64": 8, "U8": 1}

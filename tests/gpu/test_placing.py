@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from failsoft.gpu import placing
-from failsoft.gpu.device_memory import DeviceMemory
-from failsoft.gpu.embedding import EmbeddingEngine
-from failsoft.gpu.embedding_worker import embedding_worker
-from failsoft.gpu.image import ImageEngine
-from failsoft.gpu.model_size import model_bytes
-from failsoft.gpu.model_source import ModelSource
-from failsoft.gpu.placing import place
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.embedding.engine import EmbeddingEngine
+from failsoft.gpu.embedding.worker import embedding_worker
+from failsoft.gpu.image.engine import ImageEngine
+from failsoft.gpu.loading import placing
+from failsoft.gpu.loading.model_source import ModelSource
+from failsoft.gpu.loading.placing import place
+from failsoft.gpu.memory.device_memory import DeviceMemory
+from failsoft.gpu.memory.model_size import model_bytes
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages.errors import ModelLoadingFailed
 from failsoft.messages.frames import LoadFailed
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu import prefix_cache
-from failsoft.gpu.prefix_cache import PrefixCache
+from failsoft.gpu.text import prefix_cache
+from failsoft.gpu.text.prefix_cache import PrefixCache
 
 PROMPTS = st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=12), max_size=30)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from failsoft.gpu.sampling import Sampler
+from failsoft.gpu.text.sampling import Sampler
 
 SCORES = [0.0, 1.0, 2.0, 3.0]
 

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from failsoft.gpu.classify import classify
 from failsoft.gpu.script import (
     Act,
     BreakDevice,
@@ -24,6 +23,7 @@ from failsoft.gpu.script import (
     When,
 )
 from failsoft.gpu.scripted import ScriptedEngine, scripted
+from failsoft.gpu.serving.classify import classify
 from failsoft.messages import ChatMessage, GenerateText, InferenceError, TextChunk, TextReply, Usage
 
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import torch
 
-from failsoft.gpu.chat import encode_prompt
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text.chat import encode_prompt
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages.errors import ContextLengthExceeded, InvalidInput
 from failsoft.messages.reply import TextChunk, TextReply
 from failsoft.messages.request import ChatMessage, GenerateText

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failsoft.gpu.padded_rows import can_join_rows
+from failsoft.gpu.text.padded_rows import can_join_rows
 from failsoft.messages.reply import TextReply
 
 from .tiny_texts import (

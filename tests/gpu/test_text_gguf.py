@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages import GenerateText
 
 from .text_answers import answers, tiny_engine

@@ -14,9 +14,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from failsoft.gpu import grammar as grammar_module
 from failsoft.gpu.engine import Step
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text import grammar as grammar_module
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages import (
     GenerateText,
     InvalidInput,

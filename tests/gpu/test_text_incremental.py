@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from failsoft.gpu.incremental_text import IncrementalText
+from failsoft.gpu.text.incremental_text import IncrementalText
 
 
 @pytest.fixture(scope="module")

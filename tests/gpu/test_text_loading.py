@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages.errors import ModelLoadingFailed
 
 

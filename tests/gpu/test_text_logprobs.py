@@ -10,12 +10,12 @@ import msgspec
 import pytest
 import torch
 
-from failsoft.gpu.incremental_text import IncrementalText
-from failsoft.gpu.logprobs import Logprobs
-from failsoft.gpu.sampling import Sampler
-from failsoft.gpu.stop_strings import StopStrings
-from failsoft.gpu.text import TextEngine
-from failsoft.gpu.text_row import TextRow
+from failsoft.gpu.text.engine import TextEngine
+from failsoft.gpu.text.incremental_text import IncrementalText
+from failsoft.gpu.text.logprobs import Logprobs
+from failsoft.gpu.text.row import TextRow
+from failsoft.gpu.text.sampling import Sampler
+from failsoft.gpu.text.stop_strings import StopStrings
 from failsoft.messages import GenerateText, TokenLogprob
 
 from .text_answers import answers, tiny_engine

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failsoft.gpu import prefix_cache
-from failsoft.gpu.text_batch import TextBatch
+from failsoft.gpu.text import prefix_cache
+from failsoft.gpu.text.batch import TextBatch
 from failsoft.messages.reply import TextReply
 
 from .tiny_texts import (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from failsoft.gpu.batch_room import BatchRoom
-from failsoft.gpu.text_batch import LESS_TOKENS
+from failsoft.gpu.serving.batch_room import BatchRoom
+from failsoft.gpu.text.batch import LESS_TOKENS
 from failsoft.messages.errors import OutOfMemory
 from failsoft.messages.reply import TextReply
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu.stop_strings import StopStrings
+from failsoft.gpu.text.stop_strings import StopStrings
 
 
 def cut(pieces: list[str], stops: tuple[str, ...]) -> tuple[list[str], bool]:

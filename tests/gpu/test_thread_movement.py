@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from queue import SimpleQueue
 
-from failsoft.gpu.thread_movement import ThreadMovement
+from failsoft.gpu.serving.thread_movement import ThreadMovement
 
 MIB = 1 << 20
 

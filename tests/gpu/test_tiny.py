@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from failsoft.gpu import model_bytes
-from failsoft.gpu.embedding import EmbeddingEngine
-from failsoft.gpu.model_source import ModelSource
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.embedding.engine import EmbeddingEngine
+from failsoft.gpu.loading.model_source import ModelSource
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.gpu.tiny import EMBEDDED
 from failsoft.messages import ChatMessage, Embed, GenerateText, ModelLoadingFailed
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu.token_bytes import TokenBytes
+from failsoft.gpu.text.token_bytes import TokenBytes
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from failsoft.gpu.embedding import EmbeddingEngine
-from failsoft.gpu.image import ImageEngine
+from failsoft.gpu.embedding.engine import EmbeddingEngine
+from failsoft.gpu.image.engine import ImageEngine
 from failsoft.messages import GenerateText
 
 from .text_answers import answers, tiny_engine

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from failsoft.gpu.links import WireLink
+from failsoft.gpu.process.links import WireLink
 from failsoft.gpu.script import Say, Script, Stall
 from failsoft.gpu.scripted import scripted
-from failsoft.gpu.wire_end import WireEnd
+from failsoft.gpu.serving.wire_end import WireEnd
 from failsoft.messages.frames import Began, Cancel, Done, Frame
 from failsoft.messages.wire import (
     MAX_FRAME_BYTES,

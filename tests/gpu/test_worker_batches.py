@@ -21,7 +21,7 @@ from failsoft.gpu.script import (
     When,
 )
 from failsoft.gpu.scripted import scripted
-from failsoft.gpu.turns import Turns
+from failsoft.gpu.serving.turns import Turns
 from failsoft.messages.frames import Began, Cancel, Done, Stop
 
 from .launched import Gate, Launched, Launcher

@@ -61,7 +61,7 @@ def status_of(pid: int, field: str) -> int:
 
 def test_the_reaper_is_small() -> None:
     """It has no event loop, no logging and no torch: all of its workers' parents are made of it."""
-    program = "import sys, failsoft.gpu.reaper; print(*sys.modules)"
+    program = "import sys, failsoft.gpu.process.reaper; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", program], capture_output=True, check=True, text=True
     )

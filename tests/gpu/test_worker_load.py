@@ -92,7 +92,7 @@ async def test_a_process_that_ends_while_it_loads(
 
 async def test_a_missing_extra_is_named() -> None:
     """What to install is said where it is known."""
-    from failsoft.gpu.import_failure import explain_import_failure
+    from failsoft.gpu.loading.import_failure import explain_import_failure
 
     missing = ModuleNotFoundError("No module named 'torch'", name="torch")
     assert "pip install 'failsoft[torch]'" in explain_import_failure("my.engine", missing)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failsoft.gpu import WorkerLine
+from failsoft.gpu.process.worker_log import MAX_LINE_BYTES, LineCutter, parse_line
 from failsoft.gpu.script import Act, Log, Print, Raise, Say, Script, When
 from failsoft.gpu.scripted import scripted
-from failsoft.gpu.worker_log import MAX_LINE_BYTES, LineCutter, parse_line
 
 from .launched import Launcher
 
@@ -78,7 +78,7 @@ def test_logging_and_warnings_are_json_too() -> None:
         library = logging.getLogger("library")
         library.addHandler(logging.StreamHandler(sys.stderr))
         library.propagate = False
-        from failsoft.gpu.worker_log import configure_worker_log
+        from failsoft.gpu.process.worker_log import configure_worker_log
         configure_worker_log()
         logging.getLogger("somebody").error("no %s", "luck")
         logging.getLogger("somebody").debug("unseen")

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from failsoft.gpu import WorkerHost, WorkerSpec
-from failsoft.gpu.image_worker import image_worker
+from failsoft.gpu.image.worker import image_worker
 from failsoft.gpu.script import Die, Exit, Script, When
 from failsoft.gpu.scripted import scripted
 
@@ -51,7 +51,7 @@ def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 
 
 def is_plain(worker: Launched) -> bool:
-    return b"failsoft.gpu.plain_worker" in Path(f"/proc/{worker.pid}/cmdline").read_bytes()
+    return b"failsoft.gpu.process.plain_worker" in Path(f"/proc/{worker.pid}/cmdline").read_bytes()
 
 
 async def answer_of(worker: Launched) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from failsoft.gpu import WorkerHost, WorkerSpec, links
+from failsoft.gpu import WorkerHost, WorkerSpec
+from failsoft.gpu.process import links
 from failsoft.gpu.script import Act, Die, Pause, Progress, Say, Script, Stall, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import WIRE_VERSION, Done, Hello, Loading, Ready, Report

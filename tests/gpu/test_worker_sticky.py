@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from failsoft.gpu.answering import Answering, RequestReader
 from failsoft.gpu.engine import Step
-from failsoft.gpu.faults import Faults
-from failsoft.gpu.inbox import Inbox
-from failsoft.gpu.memory_room import MemoryGuard
-from failsoft.gpu.pulse import Pulse
+from failsoft.gpu.memory.room import MemoryGuard
 from failsoft.gpu.script import BreakDevice, Log, Say, Script, WaitFor, When
 from failsoft.gpu.scripted import scripted
+from failsoft.gpu.serving.answering import Answering, RequestReader
+from failsoft.gpu.serving.faults import Faults
+from failsoft.gpu.serving.inbox import Inbox
+from failsoft.gpu.serving.pulse import Pulse
 from failsoft.messages import GenerateText
 from failsoft.messages.frames import Cancel, Done, Failed, Frame, Run
 from failsoft.messages.wire import raw

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from failsoft.gpu import WorkerHost, reaper_process
+from failsoft.gpu import WorkerHost
+from failsoft.gpu.process import reaper_process
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import LoadFailed
 

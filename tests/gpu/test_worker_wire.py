@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytest
 
-from failsoft.gpu import WorkerHost, worker_process
+from failsoft.gpu import WorkerHost
+from failsoft.gpu.handle import worker_process
 from failsoft.gpu.script import Garble, Print, Say, Script, Stall, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import WIRE_VERSION

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages import GenerateText, TextChunk, TextReply
 
 from .tiny_models import save_llama

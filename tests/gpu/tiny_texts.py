@@ -15,12 +15,12 @@ from transformers import (
     MistralForCausalLM,
 )
 
-from failsoft.gpu.batch_room import BatchRoom
-from failsoft.gpu.incremental_text import IncrementalText
-from failsoft.gpu.sampling import Sampler
-from failsoft.gpu.stop_strings import StopStrings
-from failsoft.gpu.text_batch import TextBatch
-from failsoft.gpu.text_row import TextRow
+from failsoft.gpu.serving.batch_room import BatchRoom
+from failsoft.gpu.text.batch import TextBatch
+from failsoft.gpu.text.incremental_text import IncrementalText
+from failsoft.gpu.text.row import TextRow
+from failsoft.gpu.text.sampling import Sampler
+from failsoft.gpu.text.stop_strings import StopStrings
 from failsoft.messages.reply import TextReply
 
 VOCABULARY = 64

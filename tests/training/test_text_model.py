@@ -17,7 +17,7 @@ from training.text.answering import answers, load
 from training.text.evaluate import MODEL, Figures, measure
 from training.text.judging import refuses
 
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.gpu.tiny import EMBEDDED
 
 TURNS = 120

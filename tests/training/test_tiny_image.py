@@ -19,7 +19,7 @@ from training.image.scenes import held_out_scenes
 
 from failsoft.actors import ModelActor, System
 from failsoft.gpu import image_worker
-from failsoft.gpu.image import ImageEngine
+from failsoft.gpu.image.engine import ImageEngine
 from failsoft.gpu.tiny import EMBEDDED
 from failsoft.messages import GenerateImage
 

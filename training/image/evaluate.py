@@ -17,7 +17,7 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from failsoft.gpu.image import ImageEngine
+from failsoft.gpu.image.engine import ImageEngine
 from failsoft.messages import GenerateImage, ImageReply
 from training.image.drawing import SIDE, Pixels
 from training.image.measure import Verdict, judge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.messages import ChatMessage, GenerateText
 
 _MAX_TOKENS = 200

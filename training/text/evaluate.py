@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
-from failsoft.gpu.text import TextEngine
+from failsoft.gpu.text.engine import TextEngine
 from failsoft.gpu.tiny import EMBEDDED
 from training.text import beyond, judging
 from training.text.answering import answers, load

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failsoft.gpu.batch_room import BatchRoom
+from failsoft.gpu.serving.batch_room import BatchRoom
 from failsoft.messages import GenerateText, Request
 from failsoft.supervisors.routing.degradation import (
     Degradation,

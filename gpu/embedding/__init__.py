@@ -1,0 +1,1 @@
+"""Embedding models: the engine and its batches."""

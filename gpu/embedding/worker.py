@@ -1,0 +1,42 @@
+"""Describe a worker with an embedding model."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, Literal
+
+from failsoft.gpu.worker_spec import WorkerSpec
+
+# The same as a language model's: they share a template.
+# transformers imports itself by need: without its last part, a worker would for seconds.
+_PRELOAD = ("torch", "transformers", "transformers.modeling_utils")
+
+
+def embedding_worker(
+    model: str | PathLike[str],
+    *,
+    run_in: Literal["process", "thread"] = "process",
+    threads: int | None = None,
+    heartbeat_limit: float = 5.0,
+    hang_limit: float | None = None,
+    first_step_limit: float | None = None,
+    fault_hooks: bool = False,
+    **options: Any,
+) -> WorkerSpec:
+    """Describe a worker with the embedding model ``model``: a hub id or a folder.
+
+    options: those of ``failsoft.gpu.embedding.engine.EmbeddingEngine``, such as ``batch_tokens``.
+    For the others see ``text_worker``. The actor is ``ModelActor(embedding_worker(…),
+    requests=(Embed,))``. Raise ValueError where a value is out of range.
+    """
+    return WorkerSpec(
+        engine="failsoft.gpu.embedding.engine:EmbeddingEngine",
+        options={"model": str(model), **options},
+        run_in=run_in,
+        preload=_PRELOAD,
+        threads=threads,
+        heartbeat_limit=heartbeat_limit,
+        hang_limit=hang_limit,
+        first_step_limit=first_step_limit,
+        fault_hooks=fault_hooks,
+    )

@@ -1,0 +1,203 @@
+"""The service's handle of one worker process: start it, talk to it, and know when it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+
+import structlog
+
+from failsoft.gpu.handle.followed import ASKED, FollowedWorker
+from failsoft.gpu.handle.listener import WorkerGone, WorkerListener, describe_status
+from failsoft.gpu.process.host import WorkerHost
+from failsoft.gpu.process.links import OutputLink, WireLink
+from failsoft.gpu.process.worker_log import WorkerLine
+from failsoft.gpu.worker_spec import WorkerSpec
+from failsoft.messages.errors import ModelLoadingFailed
+from failsoft.messages.frames import (
+    WIRE_VERSION,
+    Hello,
+    Load,
+    LoadFailed,
+    Report,
+    Stop,
+)
+
+_log = structlog.get_logger("failsoft.worker")
+
+# How long the reaper may take to tell the status of a process that has ended.
+_STATUS_LIMIT = 2.0
+# A process whose wire has closed is about to be gone, or must be made so.
+_WIRELESS_LIMIT = 1.0
+
+
+class WorkerProcess(FollowedWorker):
+    """Run one worker in a process of its own."""
+
+    _home = "process"
+
+    def __init__(self, spec: WorkerSpec, host: WorkerHost, listener: WorkerListener) -> None:
+        super().__init__(spec, listener)
+        self._host = host
+        self._birth: int | None = None
+        self._output: OutputLink | None = None
+        self._pid: int | None = None
+        self._pidfd: int | None = None
+        self._status: int | None = None
+        self._is_dead = False
+        self._is_orphan = False
+
+    def __repr__(self) -> str:
+        return f"<WorkerProcess {self._pid} {self._state}, {len(self._running)} running>"
+
+    @property
+    def pid(self) -> int | None:
+        """Give the process id; None before it is known."""
+        return self._pid
+
+    async def _make(self) -> None:
+        spec = self._spec
+        ours, theirs = socket.socketpair()
+        self._wire = WireLink(self._loop, ours, self._on_report, self._on_wire_broken)
+        with theirs:
+            read_end, write_end = os.pipe()
+            self._output = OutputLink(self._loop, read_end, self._on_line)
+            try:
+                load = Load(
+                    spec.engine,
+                    spec.options,
+                    spec.threads,
+                    spec.heartbeat_every,
+                    spec.fault_hooks,
+                )
+                self._wire.send(load)
+                ends = (theirs.fileno(), write_end)
+                self._birth = await self._host.fork(spec.preload, ends, self)
+            finally:
+                os.close(write_end)
+
+    def kill(self, reason: str) -> None:
+        """End the process now, whatever state it is in. ``reason`` is told, unless one is known."""
+        if self._state == "new" or self._gone.is_set():
+            return
+        self._reason = self._reason or reason
+        self._is_killed = True
+        self._state = "killed"
+        if self._pidfd is not None:
+            self._signal(signal.SIGKILL)
+        elif self._birth is not None:
+            self._host.withdraw(self._birth, template_is_hung=self._was_hung)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def _ask_to_end(self) -> None:
+        if self._pidfd is None:
+            self.kill(ASKED)
+            return
+        self._state = "stopping"
+        self._reason = self._reason or ASKED
+        self.send(Stop())
+        self._later(self._spec.stop_grace, self._terminate)
+
+    def _terminate(self) -> None:
+        """Ask the process itself: what a library has set up to be done at its end is done."""
+        self._signal(signal.SIGTERM)
+        self._later(self._spec.term_grace, lambda: self.kill(ASKED))
+
+    # -- what the worker says
+
+    def _on_report(self, report: Report) -> None:
+        if isinstance(report, Hello):
+            # It may be heard before its parent has told of it.
+            self._pid = self._pid or report.pid
+            if report.wire_version != WIRE_VERSION:
+                speaks = f"it speaks version {report.wire_version} of the wire"
+                self.kill(f"{speaks}, not {WIRE_VERSION}")
+                return
+        super()._on_report(report)
+
+    def _on_line(self, line: WorkerLine) -> None:
+        try:
+            self._listener.on_line(line)
+        except Exception:
+            _log.exception("a worker's log line could not be handled", pid=self._pid)
+
+    def _on_wire_broken(self, reason: str) -> None:
+        if self._wire is not None and self._wire.has_ended:
+            self._later(_WIRELESS_LIMIT, lambda: self.kill(reason))
+        else:
+            self.kill(reason)
+
+    # -- what becomes of the process
+
+    def on_born(self, pid: int, pidfd: int) -> None:
+        """Learn which process it is. ``pidfd`` stands for it alone, even where pids come again."""
+        self._pid = pid
+        self._pidfd = pidfd
+        self._loop.add_reader(pidfd, self._on_dead)
+        if self._is_killed:
+            self.kill("")
+
+    def on_not_born(self, reason: str, *, is_load_failure: bool) -> None:
+        """Learn that there is no process and never was."""
+        if is_load_failure and not self._is_killed:
+            self._tell(LoadFailed(ModelLoadingFailed(reason).info))
+        self._finish(reason)
+
+    def on_exited(self, status: int | None) -> None:
+        """Learn the process's status from its parent."""
+        self._status = status
+        self._is_orphan = status is None
+        if status is not None or self._is_dead:
+            self._finish()
+
+    def _on_dead(self) -> None:
+        """Learn from the kernel that the process has ended."""
+        assert self._pidfd is not None
+        self._loop.remove_reader(self._pidfd)
+        self._is_dead = True
+        # Where the reaper is gone, and this process is the parent instead.
+        with contextlib.suppress(OSError):
+            ended = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
+            if ended is not None:
+                killed = ended.si_code != os.CLD_EXITED
+                self._status = -ended.si_status if killed else ended.si_status
+        if self._is_orphan or self._status is not None:
+            self._finish()
+        else:
+            self._later(_STATUS_LIMIT, self._finish)
+
+    def _tell_end(self, reason: str | None) -> WorkerGone:
+        return WorkerGone(
+            pid=self._pid,
+            reason=self._reason or reason or self._describe_end(),
+            exit_status=self._status,
+            was_hung=self._was_hung,
+            was_asked=self._was_asked,
+        )
+
+    def _part(self) -> None:
+        if self._host.is_closed:
+            self._was_asked = True
+            self._reason = self._reason or "its host was closed"
+        if self._wire is not None:
+            self._wire.drain()
+        if self._output is not None:
+            self._output.close()
+        if self._wire is not None:
+            self._wire.close()
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        if self._birth is not None:
+            self._host.forget(self._birth)
+
+    def _describe_end(self) -> str:
+        is_cut_short = self._wire is not None and self._wire.is_cut_short
+        return describe_status(self._status) + (", in the middle of a frame" * is_cut_short)

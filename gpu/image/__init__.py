@@ -1,0 +1,1 @@
+"""Diffusion models: the engine, and the sizes and steps of its images."""

@@ -1,0 +1,44 @@
+"""Describe a worker with a diffusion model."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, Literal
+
+from failsoft.gpu.worker_spec import WorkerSpec
+
+_PRELOAD = ("torch", "transformers", "diffusers")
+
+
+def image_worker(
+    model: str | PathLike[str],
+    *,
+    run_in: Literal["process", "thread"] = "process",
+    threads: int | None = None,
+    heartbeat_limit: float = 5.0,
+    hang_limit: float | None = None,
+    first_step_limit: float | None = None,
+    fault_hooks: bool = False,
+    **options: Any,
+) -> WorkerSpec:
+    """Describe a worker with the text-to-image model ``model``: a hub id or a folder.
+
+    hang_limit: seconds that a step after the first may take, and the decoding after the last;
+        None has it learned.
+    first_step_limit: the same of the first one, which reads the prompt, too. A device that takes
+        more than five minutes for it needs it set.
+    options: those of ``failsoft.gpu.image.engine.ImageEngine``, such as ``dtype`` and ``device``.
+    For the others see ``text_worker``. The actor is ``ModelActor(image_worker(…),
+    requests=(GenerateImage,))``. Raise ValueError where a value is out of range.
+    """
+    return WorkerSpec(
+        engine="failsoft.gpu.image.engine:ImageEngine",
+        options={"model": str(model), **options},
+        run_in=run_in,
+        preload=_PRELOAD,
+        threads=threads,
+        heartbeat_limit=heartbeat_limit,
+        hang_limit=hang_limit,
+        first_step_limit=first_step_limit,
+        fault_hooks=fault_hooks,
+    )

@@ -1,0 +1,1 @@
+"""What loads of all engines share: where a model is, how far its load is, why it fails."""

@@ -1,0 +1,1 @@
+"""How much memory there is, how much a model takes, and where it has room."""

@@ -1,0 +1,1 @@
+"""The inside of a worker: its life, its wire, and the requests in its hands."""

@@ -1,0 +1,47 @@
+"""Describe a worker with a language model: the spec that most trees are made of."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, Literal
+
+from failsoft.gpu.worker_spec import WorkerSpec
+
+# transformers imports itself by need: without its last part, a worker would for seconds.
+_PRELOAD = ("torch", "transformers", "transformers.modeling_utils")
+
+
+def text_worker(
+    model: str | PathLike[str],
+    *,
+    run_in: Literal["process", "thread"] = "process",
+    threads: int | None = None,
+    heartbeat_limit: float = 5.0,
+    hang_limit: float | None = None,
+    first_step_limit: float | None = None,
+    fault_hooks: bool = False,
+    **options: Any,
+) -> WorkerSpec:
+    """Describe a worker with the language model ``model``: a hub id, a folder or a GGUF file.
+
+    ``failsoft:tiny-text`` is one that lies in the package, and is always there.
+
+    run_in: see ``WorkerSpec``.
+    threads: of torch, in the worker; None leaves torch's own choice, which is right for one
+        worker on a machine and wrong for two.
+    heartbeat_limit, hang_limit, first_step_limit: seconds; see ``WorkerSpec``. The first step is
+        the reading of the prompt, or of a part of it; those after it make a token each.
+    options: those of ``failsoft.gpu.text.engine.TextEngine``, such as ``dtype`` and ``device``.
+    Raise ValueError where a value is out of range.
+    """
+    return WorkerSpec(
+        engine="failsoft.gpu.text.engine:TextEngine",
+        options={"model": str(model), **options},
+        run_in=run_in,
+        preload=_PRELOAD,
+        threads=threads,
+        heartbeat_limit=heartbeat_limit,
+        hang_limit=hang_limit,
+        first_step_limit=first_step_limit,
+        fault_hooks=fault_hooks,
+    )

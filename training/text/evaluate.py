@@ -35,7 +35,7 @@ _TURNS = 200
 
 @dataclass(frozen=True)
 class Figures:
-    """Hold what is measured: perplexities a token, and shares of answers."""
+    """Hold what is measured: the perplexity a word, and shares of answers."""
 
     perplexity: float
     of_the_grammar: float
@@ -83,23 +83,29 @@ def unseen_turns(number: int) -> list[Turn]:
 
 
 def perplexity(engine: TextEngine, turns: Sequence[Turn]) -> float:
-    """Give the model's perplexity a token of the answers, their ends with them."""
-    total, number = 0.0, 0
+    """Give the model's perplexity a word of the answers; their ends count as words.
+
+    Of words, as is usual: what is told of tokens depends on how long a tokenizer makes them.
+    """
+    total = 0.0
     for encoded in _encoded(engine._tokenizer, turns):
         tokens = torch.tensor([encoded.tokens])
         learned = torch.tensor(encoded.learned[1:])
         with torch.inference_mode():
             logits = engine._model(input_ids=tokens).logits[0, :-1]
         total += cross_entropy(logits[learned], tokens[0, 1:][learned], reduction="sum").item()
-        number += int(learned.sum())
-    return math.exp(total / number)
+    return math.exp(total / _words(turns))
 
 
 def ngram_perplexity(tokenizer: Any) -> float:
     """Give the same of the n-gram."""
     ngram = NGram(encode(tokenizer, text) for text in islice(texts(Random(SEED)), _NGRAM_TEXTS))
-    total, number = ngram.surprise(_encoded(tokenizer, unseen_turns(_TURNS)))
-    return math.exp(total / number)
+    turns = unseen_turns(_TURNS)
+    return math.exp(ngram.surprise(_encoded(tokenizer, turns)) / _words(turns))
+
+
+def _words(turns: Sequence[Turn]) -> int:
+    return sum(len(turn.answer.split()) + 1 for turn in turns)
 
 
 def _encoded(tokenizer: Any, turns: Sequence[Turn]) -> list[Encoded]:

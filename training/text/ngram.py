@@ -41,16 +41,15 @@ class NGram:
                 self._totals[order][gram[:-1]] += number
                 self._kinds[order][gram[:-1]] += 1
 
-    def surprise(self, texts: Iterable[Encoded]) -> tuple[float, int]:
-        """Give minus the log of how likely the learned tokens are, in all, and their number."""
-        total, number = 0.0, 0
+    def surprise(self, texts: Iterable[Encoded]) -> float:
+        """Give minus the log of how likely the learned tokens are, in all."""
+        total = 0.0
         for text in texts:
             for at, learned in enumerate(text.learned):
                 if learned:
                     gram = tuple(text.tokens[max(at + 1 - ORDER, 0) : at + 1])
                     total -= math.log(self._likely(gram))
-                    number += 1
-        return total, number
+        return total
 
     def _likely(self, gram: Gram) -> float:
         if not gram:

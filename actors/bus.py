@@ -43,6 +43,7 @@ class EventBus:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._subscriptions: list[Subscription] = []
+        self._heard_by: dict[type[Event], tuple[Subscription, ...]] = {}
         self.published = 0
 
     def subscribe(self, listener: Listener | Ref, *kinds: type[Event]) -> Subscription:
@@ -54,27 +55,43 @@ class EventBus:
         call: Listener = getattr(listener, "tell", None) or listener  # type: ignore[assignment]
         subscription = Subscription(self, call, kinds or (Event,))
         self._subscriptions.append(subscription)
+        self._heard_by.clear()
         return subscription
 
     @property
     def is_heard(self) -> bool:
-        """Tell whether anybody listens at all, so that nobody makes events in vain."""
+        """Tell whether anybody listens at all."""
         return bool(self._subscriptions)
+
+    def hears(self, kind: type[Event]) -> bool:
+        """Tell whether anybody listens to such events, so that nobody makes them in vain."""
+        heard_by = self._heard_by.get(kind)
+        return bool(self._listeners(kind) if heard_by is None else heard_by)
 
     @property
     def subscribers(self) -> int:
         """Count who listen."""
         return len(self._subscriptions)
 
-    def publish(self, kind: type[Event], path: str, **fields: object) -> None:
-        """Make an event of ``kind`` about ``path`` and pass it on, where anybody listens."""
+    def publish(self, kind: type[Event], path: str, /, **fields: object) -> None:
+        """Make an event of ``kind`` about ``path`` and pass it on, where anybody hears that."""
         if not self._subscriptions:
+            return
+        heard_by = self._heard_by.get(kind)
+        if heard_by is None:
+            heard_by = self._listeners(kind)
+        if not heard_by:
             return
         event = kind(path=path, at=self._clock.now(), **fields)
         self.published += 1
-        for subscription in tuple(self._subscriptions):
-            if isinstance(event, subscription.kinds) and subscription in self._subscriptions:
+        for subscription in heard_by:
+            if subscription in self._subscriptions:  # else one before it has ended it
                 self._pass_on(subscription, event)
+
+    def _listeners(self, kind: type[Event]) -> tuple[Subscription, ...]:
+        found = tuple(each for each in self._subscriptions if issubclass(kind, each.kinds))
+        self._heard_by[kind] = found
+        return found
 
     def _pass_on(self, subscription: Subscription, event: Event) -> None:
         try:
@@ -89,3 +106,4 @@ class EventBus:
     def _remove(self, subscription: Subscription) -> None:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
+            self._heard_by.clear()

@@ -240,7 +240,7 @@ class Context:
 
     # -- telling
 
-    def publish(self, kind: type[Event], **fields: object) -> None:
+    def publish(self, kind: type[Event], /, **fields: object) -> None:
         """Publish an event about this actor."""
         self._cell.system.events.publish(kind, self._cell.path, **fields)
 

@@ -7,9 +7,9 @@ variable, so it goes from actor to actor as the deadline does, and on to remote 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context, ContextVar
-from typing import Final
+from typing import Any, Final
 
 traceparent_var: ContextVar[str | None] = ContextVar("failsoft_traceparent", default=None)
 
@@ -23,17 +23,21 @@ _LENGTH: Final = 55  # what later versions than 00 add comes after it
 # Begin the span of a request: its router's path, its type's name, and its context, in which what
 # it asks for is done. Give its traceparent where it is recorded.
 Begin = Callable[[str, str, Context], str | None]
+# The same for a request over HTTP, in the current context: its method, or ``_OTHER``, and ASGI's
+# scope.
+BeginHttp = Callable[[str, Mapping[str, Any]], str | None]
 
 
 class Tracing:
-    """Have requests traced: an extension of the system. begin: who begins a span; None for nobody.
+    """Have requests traced: an extension of the system.
 
-    Whoever sets ``begin`` has each router call it for each request; it must be quick, and not
-    raise.
+    begin, begin_http: who begins a span; None for nobody. Each router calls the one, and the
+        service the other, for each request; they must be quick, and not raise.
     """
 
     def __init__(self) -> None:
         self.begin: Begin | None = None
+        self.begin_http: BeginHttp | None = None
 
     @property
     def traceparent(self) -> str | None:

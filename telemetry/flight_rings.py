@@ -16,7 +16,7 @@ MOST_PATHS: Final = 200
 _MOST_KINDS: Final = 64
 # Events that tell of a state or an outcome are told apart by it: a model that is ready and busy
 # by turns mustn't push out how it came to be lost.
-_PARTS: Final = ("before", "after", "outcome")
+_PARTS: Final = ("before", "after", "outcome", "status", "error_type")
 
 
 class FlightRingsStatistics(msgspec.Struct, frozen=True):

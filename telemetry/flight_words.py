@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from failsoft.messages import events as e
 from failsoft.messages.events import Event
+from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.telemetry.alerting.alert import plain_text
 from failsoft.telemetry.events import (
     AlertLost,
@@ -22,6 +23,7 @@ Tone = Literal["bad", "good", "plain", "routine"]
 
 _MOST_CHARACTERS: Final = 200
 _MIB: Final = 2**20
+_SERVER_ERROR: Final = 500
 _STATES: Final[dict[str, Tone]] = {"draining": "plain"}
 _HEALTH: Final[dict[str, Tone]] = {"healthy": "good", "critical": "bad"}
 
@@ -54,6 +56,13 @@ def _of_request(event: Event) -> tuple[str, Tone] | None:
             return f"a request took down {lost} workers; its like are refused for {seconds:g} s", (
                 "bad"
             )
+        case HttpRequestFinished(method=method, route=route, status=status, error_type=error_type):
+            said = f"{method} {route or 'of no endpoint'}"
+            if not status:
+                return f"{said} had no answer: {error_type}", "plain"
+            if error_type and status < _SERVER_ERROR:
+                return f"{said} broke off after {status}: {error_type}", "plain"
+            return f"{said} was answered with {status}", "routine"
         case e.GenerationCancelled(seconds=seconds):
             return f"stopped a request that nobody wanted, in {seconds:.3f} s", "routine"
         case _:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -30,6 +31,7 @@ from failsoft.messages.events import (
     WorkerEnded,
     WorkerHung,
 )
+from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.messages.trace_events import AttemptEnded, RequestServed
 from failsoft.telemetry.events import AlertLost, ErrorSpiked, HealthChanged
 
@@ -50,12 +52,17 @@ _NUMBERS: Final = {
     "error": logging.ERROR,
 }
 _BUSY: Final = {"ready", "busy"}
+_CLIENT_ERROR: Final = 400
 _FINE: Final = frozenset(("ok", "cancelled"))
 
 
 def log_events(bus: EventBus) -> Subscription:
-    """Have each event of the tree written as one log line; cancel the subscription to end it."""
-    return bus.subscribe(_write)
+    """Have each event of the tree written as one log line; cancel the subscription to end it.
+
+    Lines are written as structlog is configured now.
+    """
+    # Bound once: there are several events to a request, and most are quiet.
+    return bus.subscribe(functools.partial(_write, log.bind()))
 
 
 def level_of(event: Event) -> str:
@@ -65,6 +72,9 @@ def level_of(event: Event) -> str:
             return "debug"
         case RequestFinished(outcome=outcome):
             return "info" if outcome in _FINE else "warning"
+        # What a router had, RequestFinished tells; what was refused before that, this alone.
+        case HttpRequestFinished(status=status, error_type=error_type):
+            return "info" if error_type or status >= _CLIENT_ERROR else "debug"
         case BreakerChanged(after="open") | WorkerEnded(asked=False):
             return "warning"
         case HealthChanged(after=after) if after != "healthy":
@@ -76,8 +86,8 @@ def level_of(event: Event) -> str:
     return "warning" if isinstance(event, _WARNING) else "info"
 
 
-def _write(event: Event) -> None:
-    level, bound = level_of(event), log.bind()
+def _write(bound: Any, event: Event) -> None:
+    level = level_of(event)
     # Most events are quiet, and their fields needn't be looked at. Loggers of others may not tell.
     is_heard = getattr(bound, "is_enabled_for", None)
     if is_heard is not None and not is_heard(_NUMBERS[level]):

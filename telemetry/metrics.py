@@ -1,7 +1,7 @@
 """The metrics there are: their names, labels and buckets.
 
-Names follow OpenTelemetry's semantic conventions for generative AI where there are any, with dots
-as underscores and the unit at the end, as its rules for Prometheus say; ours start with
+Names follow OpenTelemetry's semantic conventions for generative AI and HTTP where there are any,
+with dots as underscores and the unit at the end, as its rules for Prometheus say; ours start with
 ``failsoft_``. Times are in seconds. Labels come from the tree and from fixed sets, never from a
 caller's text, and are bounded besides.
 """
@@ -51,6 +51,7 @@ class Metrics:
         self._add_routing(make)
         self._add_tree(make)
         self._add_workers(make)
+        self._add_http(make)
         self._add_own(make)
         # With a bound of its own: all actors have a mailbox, and would leave the others no room.
         self.mailbox = Families(self.registry, LabelBound(most_values), most_series).levels(
@@ -205,6 +206,21 @@ class Metrics:
             "failsoft_device_memory_capacity_bytes",
             "Memory that the device of a model's worker has.",
             "path",
+        )
+
+    def _add_http(self, make: Families) -> None:
+        kind = ("http_request_method", "url_scheme")
+        self.http_duration = make.spreads(
+            "http_server_request_duration_seconds",
+            "Time from a request's arrival over HTTP to the last byte of its answer.",
+            *kind,
+            "http_route",
+            "http_response_status_code",
+            "error_type",
+            buckets=SECONDS_BUCKETS,
+        )
+        self.http_active = make.levels(
+            "http_server_active_requests", "Requests over HTTP that are under way.", *kind
         )
 
     def _add_own(self, make: Families) -> None:

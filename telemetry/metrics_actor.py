@@ -40,6 +40,7 @@ from failsoft.messages.events import (
     WorkerReady,
     WorkerWornOut,
 )
+from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.telemetry.events import (
     AlertLost,
     AlertSent,
@@ -129,6 +130,16 @@ class MetricsActor(EventListener):
             metrics.tokens.see(*asked, "output", value=event.completion_tokens)
         if event.degradation_level != LEVELS[0]:
             metrics.degraded.add(event.path, event.degradation_level)
+
+    @handles(HttpRequestFinished)
+    def _http_request_finished(self, event: HttpRequestFinished) -> None:
+        trace_id = None if event.traceparent is None else trace_id_of(event.traceparent)
+        status = str(event.status) if event.status else ""
+        self._metrics.http_duration.see(
+            *(event.method, event.scheme, event.route, status, event.error_type),
+            value=event.seconds,
+            ids=(event.correlation_id, trace_id),
+        )
 
     @handles(RequestRetried)
     def _retried(self, event: RequestRetried) -> None:

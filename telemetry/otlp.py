@@ -45,8 +45,23 @@ _NAMES: Final = {
     "gen_ai_response_model": "gen_ai.response.model",
     "gen_ai_token_type": "gen_ai.token.type",
     "error_type": "error.type",
+    "http_server_request_duration_seconds": "http.server.request.duration",
+    "http_server_active_requests": "http.server.active_requests",
+    "http_request_method": "http.request.method",
+    "http_response_status_code": "http.response.status_code",
+    "http_route": "http.route",
+    "url_scheme": "url.scheme",
 }
-_UNITS: Final = {"_seconds": "s", "_bytes": "By", "_ratio": "1", "_token_usage": "{token}"}
+# What goes up and down by one is a sum for OpenTelemetry, and a gauge for Prometheus.
+_UP_AND_DOWN: Final = frozenset(("http_server_active_requests",))
+_NUMBERS: Final = frozenset(("http_response_status_code",))
+_UNITS: Final = {
+    "_seconds": "s",
+    "_bytes": "By",
+    "_ratio": "1",
+    "_token_usage": "{token}",
+    "_active_requests": "{request}",
+}
 
 # The labels of a series, but the bound of a bucket.
 Series = tuple[tuple[str, str], ...]
@@ -73,6 +88,8 @@ def _metric(family: Family, since: int, now: int) -> Metric | None:
         data = Histogram(points, _CUMULATIVE)
     elif family.type == "counter":
         data = Sum(points, _CUMULATIVE, is_monotonic=True)
+    elif family.name in _UP_AND_DOWN:
+        data = Sum(points, _CUMULATIVE, is_monotonic=False)
     else:
         data = Gauge(points)
     unit = next((unit for end, unit in _UNITS.items() if family.name.endswith(end)), "")
@@ -97,7 +114,7 @@ def _points(family: Family, since: int, now: int) -> Iterator[Any]:
         series[labels][sample.name.removeprefix(family.name)].append(sample)
     for labels, samples in series.items():
         # A request that went well has no type of error.
-        attributes = {_NAMES.get(name, name): text for name, text in labels if text}
+        attributes = {_NAMES.get(name, name): _value(name, text) for name, text in labels if text}
         created = samples.pop("_created", ())
         began = int(created[0].value * 1e9) if created else since
         if family.type == "histogram":
@@ -107,8 +124,13 @@ def _points(family: Family, since: int, now: int) -> Iterator[Any]:
                 yield NumberDataPoint(attributes, began, now, sample.value)
 
 
+def _value(name: str, text: str) -> str | int:
+    is_number = name in _NUMBERS and text.isdecimal()  # or else it is what stands in for more
+    return int(text) if is_number else text
+
+
 def _histogram_point(
-    attributes: Mapping[str, str], samples: Mapping[str, list[Sample]], began: int, now: int
+    attributes: Mapping[str, str | int], samples: Mapping[str, list[Sample]], began: int, now: int
 ) -> HistogramDataPoint:
     buckets = samples["_bucket"]
     # Prometheus's buckets hold those below them as well.

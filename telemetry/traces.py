@@ -16,13 +16,23 @@ import msgspec
 import structlog
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+)
 
 from failsoft.actors import Clock
 from failsoft.actors.request_context import correlation_var
 from failsoft.actors.tracing import trace_id_of, traceparent_var
 from failsoft.messages.events import Event, RequestFinished
+from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.messages.trace_events import AttemptEnded, RequestServed
+from failsoft.telemetry import http_spans
 from failsoft.telemetry.gen_ai import OPERATIONS, PROVIDER
 
 log = structlog.get_logger("failsoft.traces")
@@ -40,7 +50,7 @@ _NO_MORE: Final[Attributes] = MappingProxyType({})
 class OpenRequest(msgspec.Struct, eq=False):
     """Know a request whose span is yet to end. served: what workers told of it so far.
 
-    began: in nanoseconds since the epoch.
+    path: its router's; empty for one over HTTP. began: in nanoseconds since the epoch.
     """
 
     path: str
@@ -94,17 +104,38 @@ class Traces:
 
     def _begin(self, path: str, kind: str) -> str | None:
         operation = OPERATIONS.get(kind, kind)
-        around, began = _around(), self._at(self._clock.now())
+        attributes = {
+            "gen_ai.operation.name": operation,
+            "gen_ai.provider.name": PROVIDER,
+            "gen_ai.request.model": path,
+        }
+        return self._enter(f"{operation} {path}", attributes, _around(), SpanKind.INTERNAL, path)
+
+    def begin_http(self, method: str, scope: Mapping[str, Any]) -> str | None:
+        """Begin the span of a request over HTTP, as ``Tracing`` has it: in the current context."""
+        try:
+            attributes = http_spans.told_at_arrival(method, scope)
+            # A server that we are mounted in, and that traces too, has the server's span already.
+            is_inner = trace.get_current_span().get_span_context().is_valid
+            kind = SpanKind.INTERNAL if is_inner else SpanKind.SERVER
+            return self._enter(http_spans.name_of(method), attributes, _around(), kind, "")
+        except Exception:
+            log.exception("traces.failed")
+            return None
+
+    def _enter(
+        self,
+        name: str,
+        attributes: Attributes,
+        around: otel_context.Context,
+        kind: SpanKind,
+        path: str,
+    ) -> str | None:
+        """Begin a span, and have the current context be in it."""
+        began = self._at(self._clock.now())
+        correlation_id = _if_any("failsoft.correlation_id", correlation_var.get())
         span = self._tracer.start_span(
-            f"{operation} {path}",
-            around,
-            attributes={
-                "gen_ai.operation.name": operation,
-                "gen_ai.provider.name": PROVIDER,
-                "gen_ai.request.model": path,
-                **_if_any("failsoft.correlation_id", correlation_var.get()),
-            },
-            start_time=began,
+            name, around, kind, attributes={**attributes, **correlation_id}, start_time=began
         )
         place = span.get_span_context()
         if not place.is_valid:
@@ -187,6 +218,13 @@ class Traces:
             first_at = began + _nanoseconds(event.first_seconds)
             span.add_event("first chunk", timestamp=first_at)
         _close(span, event.outcome, self._at(event.at))
+
+    def http_finished(self, event: HttpRequestFinished) -> None:
+        """End the span of a request over HTTP, which is as long as its metric tells."""
+        found = self._open.pop(event.traceparent or "", None)
+        if found is not None:
+            http_spans.tell_end(found.span, event)
+            found.span.end(found.began + _nanoseconds(event.seconds))
 
     # -- spans below it
 

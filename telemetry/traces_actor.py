@@ -1,4 +1,4 @@
-"""The traces actor: has routers begin spans, and hears what becomes of their requests."""
+"""The traces actor: has routers and the service begin spans, and hears how their requests end."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from failsoft.messages.events import (
     RequestShed,
     RestartScheduled,
 )
+from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.messages.trace_events import AttemptEnded, RequestServed
 from failsoft.telemetry.listener import EventListener
 from failsoft.telemetry.traces import Traces
@@ -24,7 +25,7 @@ log = structlog.get_logger("failsoft.traces")
 
 
 class TracesActor(EventListener):
-    """Give the spans of all requests through routers to OpenTelemetry.
+    """Give the spans of all requests over HTTP and through routers to OpenTelemetry.
 
     Where no tracer provider is set when it starts, nothing is traced, and nothing costs.
     """
@@ -37,12 +38,13 @@ class TracesActor(EventListener):
             log.info("traces.off", reason="no tracer provider is set; set one before the start")
             return
         await super().on_start()
-        self.context.system.extension(Tracing).begin = self._traces.begin
+        tracing = self.context.system.extension(Tracing)
+        tracing.begin, tracing.begin_http = self._traces.begin, self._traces.begin_http
 
     async def on_stop(self, reason: ExitReason) -> None:
         tracing = self.context.system.extension(Tracing)
         if tracing.begin == self._traces.begin:
-            tracing.begin = None
+            tracing.begin = tracing.begin_http = None
             self._traces.end_all()
         await super().on_stop(reason)
 
@@ -85,3 +87,7 @@ class TracesActor(EventListener):
     @handles(RequestFinished)
     def _finished(self, event: RequestFinished) -> None:
         self._traces.finished(event)
+
+    @handles(HttpRequestFinished)
+    def _http_finished(self, event: HttpRequestFinished) -> None:
+        self._traces.http_finished(event)

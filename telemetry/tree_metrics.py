@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from failsoft.actors import ModelState, System, TreeNode
+from failsoft.telemetry.active_requests import ActiveRequests
 from failsoft.telemetry.metrics import Metrics
 
 # A picture of more actors takes too long for the event loop at each scrape.
@@ -21,6 +22,8 @@ def refresh(metrics: Metrics, system: System) -> None:
         read_tree(metrics, system.tree())
     metrics.dead_letters.catch_up(system.dead_letters.counts())
     metrics.refused.catch_up(metrics.bound.refused)
+    for kind, count in system.extension(ActiveRequests).counts.items():
+        metrics.http_active.set(*kind, to=count)
 
 
 def read_tree(metrics: Metrics, tree: tuple[TreeNode, ...]) -> None:

@@ -7,6 +7,7 @@ from prometheus_client.samples import Sample
 
 from failsoft.actors import Ref, System
 from failsoft.messages.events import RequestFinished
+from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.telemetry import Scrape
 
 
@@ -33,6 +34,20 @@ def fail(system: System, kind: str, **fields: object) -> None:
     """Publish that a request failed with an error of ``kind``."""
     nothing: dict[str, object] = {"model_used": "", "first_seconds": None, "completion_tokens": 0}
     finish(system, "root/text", outcome=kind, **{**nothing, **fields})
+
+
+def finish_http(system: System, **fields: object) -> None:
+    """Publish that a request over HTTP is finished; well, where ``fields`` don't say otherwise."""
+    well: dict[str, object] = {
+        "method": "POST",
+        "scheme": "http",
+        "route": "/generate",
+        "status": 200,
+        "error_type": "",
+        "seconds": 0.5,
+        "correlation_id": "c-1",
+    }
+    system.events.publish(HttpRequestFinished, "http", **{**well, **fields})
 
 
 async def scraped(metrics: Ref) -> list[Sample]:

@@ -53,7 +53,7 @@ def test_each_metric_and_label_that_is_named_exists(expression: str) -> None:
     """TL-05 A dashboard of what isn't there shows nothing, and says nothing of it."""
     known = sample_names()
     found = re.findall(
-        r"\b((?:failsoft|gen_ai)_\w+)\b(?=[{\[ )<>=,]|$)(?:\{([^}]*)\})?", expression
+        r"\b((?:failsoft|gen_ai|http)_\w+)\b(?=[{\[ )<>=,]|$)(?:\{([^}]*)\})?", expression
     )
     named = [(name, matchers) for name, matchers in found if name not in labels_of(known)]
     assert named, expression

@@ -16,6 +16,7 @@ from failsoft.messages.events import (
     RequestFinished,
     WorkerHung,
 )
+from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.telemetry import FlightRings
 from failsoft.telemetry.flight_rings import in_order
 
@@ -116,3 +117,19 @@ def test_a_ring_must_hold_something() -> None:
     """SV-12 Before anything is recorded."""
     with pytest.raises(ValueError, match="at least 1"):
         FlightRings(kept=0)
+
+
+def test_answers_over_http_are_told_apart_by_what_went_wrong() -> None:
+    """TL-07 A stream that broke off isn't pushed out by those that went well after the same 200."""
+    rings = FlightRings(kept=2)
+    rare = [answered(0.0, 503, "model_overloaded"), answered(1.0, 200, "client_gone")]
+    for event in (*rare, *(answered(2.0 + n, 200, "") for n in range(9))):
+        rings.add(event)
+    assert [event.at for event in in_order(rings.entries())] == [0.0, 1.0, 9.0, 10.0]
+
+
+def answered(at: float, status: int, error_type: str) -> HttpRequestFinished:
+    fields: dict[str, Any] = {"method": "POST", "scheme": "http", "route": "/generate"}
+    outcome: dict[str, Any] = {"status": status, "error_type": error_type}
+    known = {**fields, **outcome, "correlation_id": None}
+    return HttpRequestFinished(path="http", at=at, seconds=0.1, **known)

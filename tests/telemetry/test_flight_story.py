@@ -23,6 +23,7 @@ from failsoft.messages.events import (
     WorkerHung,
     WorkerReady,
 )
+from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.telemetry import Flight, FlightHeader, Story, UnknownEvent, story_of
 from failsoft.telemetry.flight_story import Outage, Restarts
 from failsoft.telemetry.flight_words import in_words
@@ -195,3 +196,21 @@ def test_an_event_of_somebodys_own_is_shown_with_its_fields() -> None:
     """TL-07 As routine."""
     event = UnknownEvent(path="a", at=0.0, name="Painted", fields={"colour": "red"})
     assert in_words(event) == ("Painted {'colour': 'red'}", "routine")
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "error_type", "words"),
+    [
+        ("/generate", 200, "", "POST /generate was answered with 200"),
+        ("", 404, "", "POST of no endpoint was answered with 404"),
+        ("/generate", 200, "client_gone", "POST /generate broke off after 200: client_gone"),
+        ("/generate", 0, "client_gone", "POST /generate had no answer: client_gone"),
+    ],
+)
+def test_an_answer_over_http_is_told_with_what_became_of_it(
+    route: str, status: int, error_type: str, words: str
+) -> None:
+    """TL-07 A status alone would call a stream that broke off a good one."""
+    fields = {"method": "POST", "scheme": "http", "seconds": 0.1, "correlation_id": None}
+    known = {"route": route, "status": status, "error_type": error_type}
+    assert in_words(at(0, HttpRequestFinished, "http", **known, **fields))[0] == words

@@ -17,9 +17,10 @@ from failsoft.messages import GenerateText, GenerationFailed, TextReply, Usage
 from failsoft.messages.events import Event, FellBack, WorkerHung
 from failsoft.supervisors import candidate, router
 from failsoft.telemetry import Metrics, MetricsActor, Scrape, tree_metrics
+from failsoft.telemetry.active_requests import ActiveRequests
 from failsoft.telemetry.families import Family
 
-from .happened import finish, scraped, value
+from .happened import finish, finish_http, scraped, value
 from .test_metrics import ONE_EACH
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +32,8 @@ PROMTOOL = shutil.which("promtool")
 def publish_all(system: System) -> None:
     """Have each family but those of no event have a series."""
     finish(system)
+    finish_http(system)
+    system.extension(ActiveRequests).begin(("POST", "http"))
     for kind, path, fields, *_ in ONE_EACH:
         system.events.publish(kind, path, **fields)
 
@@ -49,7 +52,7 @@ async def test_all_of_it_parses_and_keeps_the_rules_for_names(system: System) ->
     for family in families:
         assert family.documentation.endswith("."), family.name
         assert family.type in ("counter", "gauge", "histogram"), family.name
-        assert re.fullmatch(r"(failsoft|gen_ai)_[a-z_]+", family.name), family.name
+        assert re.fullmatch(r"(failsoft|gen_ai|http_server)_[a-z_]+", family.name), family.name
         is_histogram = family.type == "histogram"
         # Tokens are the one unit that the convention doesn't put into the name.
         is_named = family.name.endswith(("_seconds", "_token_usage"))

@@ -21,9 +21,10 @@ from failsoft.actors import System, handles
 from failsoft.messages import Request
 from failsoft.messages.events import WorkerHung
 from failsoft.telemetry import Metrics, MetricsActor, OtlpActor, Scrape
+from failsoft.telemetry.active_requests import ActiveRequests
 from failsoft.telemetry.otlp_actor import Export
 
-from .happened import finish
+from .happened import finish, finish_http
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +90,13 @@ def attributes_of(point: object) -> dict[str, str]:
     return {item.key: item.value.string_value for item in point.attributes}  # type: ignore[attr-defined]
 
 
+def integers_of(point: object) -> dict[str, int]:
+    attributes = point.attributes  # type: ignore[attr-defined]
+    return {
+        item.key: item.value.int_value for item in attributes if item.value.HasField("int_value")
+    }
+
+
 async def exported(system: System, receiver: Receiver, metrics: Metrics) -> dict[str, Metric]:
     """Have the metrics exported once; give them as they arrived."""
     exporter = OTLPMetricExporter(receiver.url, compression=Compression.Gzip)
@@ -133,6 +141,36 @@ async def test_metrics_arrive_under_opentelemetrys_names(
     assert {"path": "otlp", "lane": "work"} in [attributes_of(point) for point in levels]
     (build,) = found["failsoft.build_info"].gauge.data_points
     assert build.as_double == 1
+
+
+async def test_requests_over_http_have_opentelemetrys_types(
+    system: System, receiver: Receiver
+) -> None:
+    """TL-05 A status is a number, what is under way goes up and down, and no route is no route."""
+    metrics = Metrics()
+    heard = await system.spawn(lambda: MetricsActor(metrics), "metrics")
+    finish_http(system, seconds=0.5)
+    finish_http(system, route="", status=0, error_type="client_gone")
+    system.extension(ActiveRequests).begin(("POST", "http"))
+    await heard.ask(Scrape())
+    found = await exported(system, receiver, metrics)
+
+    duration = found["http.server.request.duration"]
+    assert duration.unit == "s"
+    answered, gone = duration.histogram.data_points
+    assert (answered.count, answered.sum) == (1, 0.5)
+    assert integers_of(answered) == {"http.response.status_code": 200}
+    asked = {"http.request.method": "POST", "url.scheme": "http"}
+    answered_text = {**asked, "http.route": "/generate", "http.response.status_code": ""}
+    assert attributes_of(answered) == answered_text
+    assert attributes_of(gone) == {**asked, "error.type": "client_gone"}
+    (exemplar,) = (item for item in answered.exemplars)
+    assert exemplar.filtered_attributes[0].value.string_value == "c-1"
+
+    active = found["http.server.active_requests"]
+    (point,) = active.sum.data_points
+    assert (active.unit, active.sum.is_monotonic, point.as_double) == ("{request}", False, 1)
+    assert attributes_of(point) == asked
 
 
 async def test_a_collector_that_refuses_gets_it_all_the_next_time(

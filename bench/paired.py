@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -44,6 +44,27 @@ class Paired(msgspec.Struct, frozen=True):
     ratio: Spread
     at_least: float | None
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        peer: str,
+        times: Sequence[tuple[float, float]],
+        operations: int,
+        at_least: float | None,
+    ) -> Paired:
+        """Make it of the seconds that ``operations`` took, of ours and of the peer, each round."""
+        microseconds = 1e6 / operations
+        return cls(
+            name=name,
+            peer=peer,
+            operations=operations,
+            ours_us=Spread.of([mine * microseconds for mine, _ in times]),
+            peer_us=Spread.of([theirs * microseconds for _, theirs in times]),
+            ratio=Spread.of([theirs / mine for mine, theirs in times]),
+            at_least=at_least,
+        )
+
     def __str__(self) -> str:
         aim = "" if self.at_least is None else f", at least {self.at_least:g}"
         return (
@@ -66,17 +87,8 @@ def compare(
     times: list[tuple[float, float]] = []
     for _ in range(rounds + 1):
         times.append((_run(ours, operations), _run(peer, operations)))
-    times = times[1:]  # the first round warms up
-    microseconds = 1e6 / operations
-    return Paired(
-        name=name,
-        peer=peer_name,
-        operations=operations,
-        ours_us=Spread.of([mine * microseconds for mine, _ in times]),
-        peer_us=Spread.of([theirs * microseconds for _, theirs in times]),
-        ratio=Spread.of([theirs / mine for mine, theirs in times]),
-        at_least=at_least,
-    )
+    # The first round warms up.
+    return Paired.of(name, peer_name, times[1:], operations, at_least)
 
 
 def _run(sample: Sample, operations: int) -> float:

@@ -251,6 +251,24 @@ async def test_without_a_subscriber_no_event_is_made(system: System) -> None:
     assert system.events.published == 0
 
 
+async def test_without_a_subscriber_to_its_kind_no_event_is_made(system: System) -> None:
+    """RT-23 Others may listen to something else; who comes and goes is heeded at once."""
+    told: list[Event] = []
+    other = system.events.subscribe(told.append, DeadLettered)
+    assert not system.events.hears(ActorStarted)
+    await system.spawn(Notebook, "a")
+    assert system.events.published == 0
+    all_of_them = system.events.subscribe(told.append)
+    assert system.events.hears(ActorStarted)
+    await system.spawn(Notebook, "b")
+    assert [type(event) for event in told] == [ActorStarted]
+    all_of_them.cancel()
+    other.cancel()
+    assert not system.events.hears(ActorStarted)
+    await system.spawn(Notebook, "c")
+    assert len(told) == 1
+
+
 async def test_dead_letters_are_bounded_and_counted_for_good(system: System) -> None:
     """RT-12 The last ones are kept."""
     ref = await system.spawn(Notebook, "a")

@@ -40,9 +40,12 @@ from failsoft.supervisors.routing.hedge import Hedge
 from failsoft.supervisors.routing.limit import Limit
 from failsoft.supervisors.routing.load import ForceDegradation, GetLoad, LoadActor, LoadReport
 from failsoft.supervisors.routing.operate import (
+    AwaitIdle,
     ClearQuarantine,
+    DrainCandidate,
     ForceBreaker,
     ListQuarantine,
+    OrderCandidates,
     ResetBreaker,
     WhichCandidates,
 )
@@ -68,6 +71,7 @@ __all__ = [
     "ActorView",
     "Admission",
     "AutoShutdown",
+    "AwaitIdle",
     "Backoff",
     "Breaker",
     "Budget",
@@ -86,6 +90,7 @@ __all__ = [
     "CountWindow",
     "Degradation",
     "DeleteChild",
+    "DrainCandidate",
     "DuplicateChild",
     "DynamicSupervisor",
     "ForceBreaker",
@@ -99,6 +104,7 @@ __all__ = [
     "LoadActor",
     "LoadReport",
     "NotForDynamic",
+    "OrderCandidates",
     "Poison",
     "QuarantineEntry",
     "Replay",

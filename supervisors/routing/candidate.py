@@ -25,6 +25,8 @@ class Candidate(ChildSpec, frozen=True, kw_only=True):
     canary: a request that is sent, instead of somebody's, to find out whether it is well again
         after its circuit was open; say one of a single token.
     breaker, admission: its own, where they differ from its router's.
+    name: what replies call it, where that isn't its id: of two that follow each other under one
+        name, each needs an id of its own.
     """
 
     least_time: float = 0.0
@@ -34,6 +36,12 @@ class Candidate(ChildSpec, frozen=True, kw_only=True):
     canary: Request[Any] | None = None
     breaker: Breaker | None = None
     admission: Admission | None = None
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """Give what replies call it."""
+        return self.name or self.id
 
     @property
     def is_choosy(self) -> bool:

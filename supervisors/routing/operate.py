@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from failsoft.actors import Reply, handles
 from failsoft.messages import Control, Request
@@ -35,6 +35,26 @@ class ResetBreaker(Request[None], Control, frozen=True):
     candidate: str
 
 
+class DrainCandidate(Request[None], Control, frozen=True):
+    """Send a candidate no more requests, until it is started again; answered when it has none.
+
+    Those that wait for it go elsewhere; those that it has in hand are finished. Refused with
+    ChildNotFound.
+    """
+
+    candidate: str
+
+
+class AwaitIdle(Request[None], Control, frozen=True):
+    """Wait until a router has no request in hand: one that nobody sends any more."""
+
+
+class OrderCandidates(Request[None], Control, frozen=True):
+    """Prefer candidates in this order; those that aren't named come after them, as they were."""
+
+    candidates: tuple[str, ...]
+
+
 class ListQuarantine(Request[tuple[QuarantineEntry, ...]], Control, frozen=True):
     """Ask a router which requests it refuses for having taken down workers."""
 
@@ -51,7 +71,14 @@ class Operated(Supervisor):
     _dispatcher: Dispatcher
     _now: Callable[[], float]
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._drains: list[tuple[Callable[[], bool], Reply[None]]] = []
+
     def _carry_out(self, moves: list[Move]) -> None:
+        raise NotImplementedError
+
+    def _look_around(self) -> None:
         raise NotImplementedError
 
     @handles(WhichCandidates)
@@ -70,6 +97,40 @@ class Operated(Supervisor):
         return self._steer(
             request.candidate, lambda each: self._dispatcher.reset(each, self._now())
         )
+
+    @handles(DrainCandidate)
+    def _drain(self, request: DrainCandidate) -> Reply[None]:
+        reply = self.context.defer()
+        target = self._dispatcher.targets.get(request.candidate)
+        if target is None:
+            reply.fail(ChildNotFound(self.context.path, request.candidate))
+        else:
+            target.is_drained = True
+            self._drains.append((lambda: not target.attempts, reply))
+            self._look_around()
+            self._answer_drained()
+        return reply
+
+    @handles(AwaitIdle)
+    def _await_idle(self, _request: AwaitIdle) -> Reply[None]:
+        reply = self.context.defer()
+        self._drains.append((lambda: not self._dispatcher.in_hand, reply))
+        self._answer_drained()
+        return reply
+
+    def _answer_drained(self) -> None:
+        """Answer those who wait until there is nothing in hand any more."""
+        for waiting in tuple(self._drains):
+            is_drained, reply = waiting
+            if not reply.is_open:
+                self._drains.remove(waiting)
+            elif is_drained():
+                self._drains.remove(waiting)
+                reply.set(None)
+
+    @handles(OrderCandidates)
+    def _order_candidates(self, request: OrderCandidates) -> None:
+        self._dispatcher.ordered(request.candidates)
 
     def _steer(self, id: str, change: Callable[[Target], list[Move]]) -> Reply[None]:
         reply = self.context.defer()

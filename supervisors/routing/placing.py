@@ -234,7 +234,7 @@ class Placing:
         route, target = attempt.route, attempt.target
         route.winner = attempt
         route.first_at = now
-        route.model = target.id
+        route.model = target.called
         route.was_fallback = not target.is_first
         if target.first_answers is not None:
             target.first_answers.observe(now - attempt.began_at)

@@ -143,7 +143,7 @@ class Route(msgspec.Struct, eq=False):
         self.stage = Stage.SENT
         self.attempts.append(attempt)
         self.sends += 1
-        self.model = attempt.target.id
+        self.model = attempt.target.called
         self.was_fallback = not is_first
         if self.sent_at is None:
             self.sent_at = attempt.began_at

@@ -195,6 +195,8 @@ class Router(Operated):
                 case LookLater(target, seconds):
                     due = functools.partial(self._due, self._dispatcher.look_again, target)
                     self.context.call_after(seconds, due)
+        if self._drains:
+            self._answer_drained()
 
     def _send(self, attempt: Attempt) -> None:
         """Send to the model; nobody waits: what becomes of it is told to ``_done``."""
@@ -262,7 +264,7 @@ class Router(Operated):
     def _finished(self, route: Route, outcome: str, at: float) -> None:
         if route.carried.timer is not None:
             route.carried.set_timer(None)
-        if self._events.is_heard:
+        if self._events.hears(RequestFinished):
             self.context.publish(RequestFinished, **finished_event(route, outcome, at))
 
     # -- models, as children
@@ -276,7 +278,7 @@ class Router(Operated):
         """See who is ready: a model that fails says so before the message of it is handled."""
         for target in self._dispatcher.targets.values():
             cell = self._cells.get(target.id)
-            is_ready = cell is not None and cell.is_ready
+            is_ready = cell is not None and cell.is_ready and not target.is_drained
             if is_ready != target.is_ready:
                 self._carry_out(self._dispatcher.readiness(target, is_ready, self._now()))
 

@@ -38,6 +38,7 @@ class CandidateInfo(msgspec.Struct, frozen=True):
     limit: int
     expected_wait: float | None
     ready_in: float | None
+    is_drained: bool = False
 
 
 class Target:
@@ -46,6 +47,7 @@ class Target:
     starts_at: when its supervisor will start it, while it waits for that.
     unready_since: when it began not to want work, where it hasn't ended.
     is_down: its supervisor won't start it, unless it is told to.
+    is_drained: it gets no more requests until it is started again, for an operator said so.
     known_generation: of the circuit, as last told of.
     blamed: the fingerprints of what was in work when a worker of it was lost, each with that
         worker, until it is started again.
@@ -56,12 +58,14 @@ class Target:
         "attempts",
         "blamed",
         "breaker",
+        "called",
         "circuit",
         "first_answers",
         "id",
         "is_choosy",
         "is_counted",
         "is_down",
+        "is_drained",
         "is_first",
         "is_ready",
         "known_generation",
@@ -75,6 +79,7 @@ class Target:
     def __init__(self, spec: Candidate, policy: RoutePolicy, is_first: bool) -> None:
         self.spec = spec
         self.id = spec.id
+        self.called = spec.called
         self.breaker = spec.breaker or policy.breaker
         self.circuit = None if self.breaker is None else Circuit(self.breaker)
         self.line: Line[Route] = Line(spec.admission or policy.admission)
@@ -88,6 +93,7 @@ class Target:
         self.is_counted = False
         self.blamed: set[tuple[object, str]] = set()
         self.is_down = False
+        self.is_drained = False
         self.unready_since: float | None = None
         self.starts_at: float | None = None
         self.known_generation = 0
@@ -154,6 +160,7 @@ class Target:
             limit=line.limit,
             expected_wait=line.expected_wait(now) if self.is_ready else None,
             ready_in=None if self.is_ready else self.ready_in(now),
+            is_drained=self.is_drained,
             **shown,
         )
 

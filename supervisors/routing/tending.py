@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from failsoft.supervisors.routing.candidate import Candidate
@@ -23,7 +24,7 @@ class Tending(Placing):
     def starting(self, target: Target, now: float) -> list[Move]:
         """Take note that a model begins to start."""
         target.starts_at = None
-        target.is_down = False
+        target.is_down = target.is_drained = False
         target.blamed.clear()
         target.times.began(now)
         return self._take()
@@ -101,6 +102,15 @@ class Tending(Placing):
     def added(self, spec: Candidate) -> None:
         """Take a candidate in, after the others; it is down yet."""
         self.targets[spec.id] = Target(spec, self.policy, is_first=not self.targets)
+
+    def ordered(self, ids: Sequence[str]) -> None:
+        """Prefer the candidates in this order; those that aren't named come after them."""
+        named = [id for id in ids if id in self.targets]
+        self.targets = {id: self.targets[id] for id in dict.fromkeys((*named, *self.targets))}
+        first = next(iter(self.targets.values()))
+        for target in self.targets.values():
+            # By name: what one has in hand that is about to go for its successor is no fallback.
+            target.is_first = target.called == first.called
 
     def removed(self, target: Target, now: float) -> list[Move]:
         """Take note that there is no such candidate any more. It is down."""

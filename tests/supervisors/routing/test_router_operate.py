@@ -20,11 +20,15 @@ from failsoft.messages.events import Event, RequestFinished
 from failsoft.supervisors import (
     Backoff,
     Breaker,
+    DrainCandidate,
     LoadActor,
+    RestartChild,
+    TerminateChild,
     WhichCandidates,
     candidate,
     router,
 )
+from failsoft.supervisors.errors import ChildNotFound
 
 from .crowd_actors import Log, asking, fixed, settled, timed
 from .router_actors import BROKEN, HELLO, loading, node_of, of_kind, scripted, spawn_router
@@ -232,3 +236,43 @@ async def test_an_inner_overload_is_the_outers_to_wait_for(system: System) -> No
     with pytest.raises(ModelOverloaded):
         await asyncio.gather(*(ref.ask(HELLO, timeout=1) for _ in range(2)))
     await asyncio.sleep(5)
+
+
+async def test_a_drained_candidate_finishes_what_it_has_and_gets_no_more(system: System) -> None:
+    """The order is answered once nothing is in hand; who comes meanwhile goes elsewhere."""
+    go_on = asyncio.Event()
+    ref = await spawn_router(
+        system,
+        candidate("a", scripted(go_on, "A")),
+        candidate("b", scripted("B")),
+    )
+    in_hand = await asking(ref, "one")
+    draining = asyncio.ensure_future(ref.ask(DrainCandidate("a"), timeout=5))
+    await settled()
+    assert (await ref.ask(HELLO)).text == "B"
+    assert not draining.done()
+    go_on.set()
+    assert (await in_hand).text == "A"
+    await draining
+    a, b = await ref.ask(WhichCandidates())
+    assert (a.is_drained, a.is_ready, b.is_drained) == (True, False, False)
+
+
+async def test_a_drained_candidate_is_asked_again_once_it_is_restarted(system: System) -> None:
+    """Until then it stays out, however often it is drained."""
+    ref = await spawn_router(system, candidate("a", scripted("A")), candidate("b", scripted("B")))
+    await ref.ask(DrainCandidate("a"))
+    await ref.ask(DrainCandidate("a"))
+    assert (await ref.ask(HELLO)).text == "B"
+    await ref.ask(TerminateChild("a"))
+    await ref.ask(RestartChild("a"))
+    await settled()
+    assert (await ref.ask(HELLO)).text == "A"
+
+
+async def test_draining_what_is_not_there(system: System) -> None:
+    """Is refused, and harms nobody."""
+    ref = await spawn_router(system, candidate("a", scripted("A")))
+    with pytest.raises(ChildNotFound):
+        await ref.ask(DrainCandidate("b"))
+    assert (await ref.ask(HELLO)).text == "A"

@@ -1,0 +1,1 @@
+"""The live page: what an operator sees of a running tree, and the files that a browser shows."""

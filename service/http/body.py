@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from starlette.types import Receive
@@ -10,6 +9,7 @@ from starlette.types import Receive
 from failsoft.service.http.client_watch import ClientGone
 from failsoft.service.http.policy import HttpPolicy
 from failsoft.service.http.refusals import BodyTooLarge, BodyTooSlow, NotJson
+from failsoft.service.http.time_limit import TimeLimit
 
 
 def check_is_json(headers: Mapping[bytes, bytes]) -> None:
@@ -25,7 +25,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], policy: Ht
     if declared.isdigit() and int(declared[:20]) > policy.max_body_bytes:
         raise BodyTooLarge.over(policy.max_body_bytes)
     try:
-        async with asyncio.timeout(policy.body_timeout):
+        with TimeLimit(policy.body_timeout):
             return await _read(receive, policy.max_body_bytes)
     except TimeoutError:
         said = f"The body didn't come within {policy.body_timeout:g} s."

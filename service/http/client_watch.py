@@ -9,7 +9,7 @@ from typing import Final, Self
 from starlette.types import Receive
 
 # Seconds. Most answers of a fast model are there before it is worth a task to watch.
-_BEGIN_AFTER: Final = 0.005
+_BEGIN_AFTER: Final = 0.02
 
 
 class ClientGone(Exception):

@@ -1,0 +1,71 @@
+"""One write for the head and the body of an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from failsoft.service.http.one_write import OneWrite
+
+pytestmark = pytest.mark.anyio
+
+
+class Transport:
+    """Take note of what is done to it."""
+
+    def __init__(self) -> None:
+        self.done: list[Any] = []
+
+    def write(self, data: bytes) -> None:
+        self.done.append(data)
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+    def get_extra_info(self, name: str) -> str:
+        return f"the {name}"
+
+
+def pair() -> tuple[OneWrite, list[Any]]:
+    transport = Transport()
+    return OneWrite(cast(asyncio.Transport, transport)), transport.done
+
+
+async def test_a_head_and_its_body() -> None:
+    """Go out as one, and at once."""
+    transport, done = pair()
+    transport.write(b"head ")
+    transport.write(b"body")
+    assert done == [b"head body"]
+    await asyncio.sleep(0)
+    assert done == [b"head body"]
+
+
+async def test_a_head_alone() -> None:
+    """Goes out at the end of the loop's turn: a stream's, whose first event is yet to come."""
+    transport, done = pair()
+    transport.write(b"head")
+    assert done == []
+    await asyncio.sleep(0)
+    assert done == [b"head"]
+    transport.write(b"event")
+    await asyncio.sleep(0)
+    assert done == [b"head", b"event"]
+
+
+async def test_what_is_held_at_the_end() -> None:
+    """Goes out before the connection is closed."""
+    transport, done = pair()
+    transport.write(b"head")
+    transport.close()
+    assert done == [b"head", "closed"]
+    await asyncio.sleep(0)
+    assert done == [b"head", "closed"]
+
+
+async def test_all_else_is_the_transports() -> None:
+    """Such as what it knows of the connection."""
+    transport, _ = pair()
+    assert transport.get_extra_info("peername") == "the peername"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
@@ -15,14 +15,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from failsoft.actors import Ref, System
-from failsoft.service.http.callers import ApiKeys, check_hash, check_operator
+from failsoft.service.http.callers import ApiKeys, check_hash, check_operator, is_operator
 from failsoft.service.http.correlation import Correlated
 from failsoft.service.http.endpoint import Endpoint, EndpointApp
 from failsoft.service.http.error_body import headers_of, openai_body, plain_body, status_of
 from failsoft.service.http.exchange import Exchange
 from failsoft.service.http.gateway import Gateway
 from failsoft.service.http.generate import GENERATE
+from failsoft.service.http.generate_image import GENERATE_IMAGE
 from failsoft.service.http.health import HEALTH
+from failsoft.service.http.live import live_endpoint
+from failsoft.service.http.observed import Observed
 from failsoft.service.http.openai.chat import CHAT
 from failsoft.service.http.openai.completions import COMPLETIONS
 from failsoft.service.http.openai.embeddings import EMBEDDINGS
@@ -30,8 +33,11 @@ from failsoft.service.http.openai.images import IMAGES
 from failsoft.service.http.openai.models import MODELS
 from failsoft.service.http.openapi import openapi
 from failsoft.service.http.operator import OPERATOR
+from failsoft.service.http.operator_flight import FLIGHT
+from failsoft.service.http.page_files import page_routes
 from failsoft.service.http.policy import HttpPolicy
-from failsoft.service.http.refusals import MethodNotAllowed, NotFound, Refused
+from failsoft.service.http.refusals import MethodNotAllowed, NotFound, Refused, Unauthorized
+from failsoft.service.http.shortcut import Shortcut
 from failsoft.service.http.status import STATUS
 from failsoft.supervisors import ChildSpec
 
@@ -39,6 +45,7 @@ from failsoft.supervisors import ChildSpec
 _ENDPOINTS: Final = (
     CHAT,
     *GENERATE,
+    GENERATE_IMAGE,
     COMPLETIONS,
     EMBEDDINGS,
     IMAGES,
@@ -101,6 +108,7 @@ def failsoft_app(
     policy: HttpPolicy = _POLICY,
     keys: ApiKeys | None = None,
     operator_hash: str | None = None,
+    beside: Sequence[ChildSpec] = (),
 ) -> FailsoftApp:
     """Make the service for a tree, as an ASGI app.
 
@@ -109,11 +117,13 @@ def failsoft_app(
         rule; of a tree, without it, all routers by their names.
     keys: without them, anybody who reaches the service may ask.
     operator_hash: ``hashed`` of the operators' token; without it what operators can do is off.
+    beside: trees that are started before ``served``, and stand beside its root: what is to hear of
+        that one's end, such as a flight recorder.
     """
     if operator_hash is not None:
         check_hash(operator_hash)
-    gateway = Gateway(served, routes, policy, keys)
-    endpoints = _ENDPOINTS if operator_hash is None else (*_ENDPOINTS, *OPERATOR)
+    gateway = Gateway(served, routes, policy, keys, beside)
+    endpoints = _ENDPOINTS if operator_hash is None else (*_ENDPOINTS, *OPERATOR, FLIGHT)
     document = msgspec.json.encode(openapi(endpoints, has_keys=keys is not None))
 
     async def show_openapi(exchange: Exchange) -> None:
@@ -126,18 +136,23 @@ def failsoft_app(
         handler=show_openapi,
         access="open",
     )
+    endpoint_routes = [
+        Route(
+            each.path,
+            EndpointApp(each, gateway, functools.partial(_admit, each, operator_hash)),
+            methods=[each.method],
+        )
+        for each in (*endpoints, shown, live_endpoint(gateway, operator_hash))
+    ]
     return FailsoftApp(
         gateway,
         endpoints,
-        routes=[
-            Route(
-                each.path,
-                EndpointApp(each, gateway, functools.partial(_admit, each, operator_hash)),
-                methods=[each.method],
-            )
-            for each in (*endpoints, shown)
+        routes=[*endpoint_routes, *page_routes()],
+        middleware=[
+            Middleware(Correlated),
+            Middleware(Observed, gateway),
+            Middleware(Shortcut, endpoint_routes),
         ],
-        middleware=[Middleware(Correlated)],
         exception_handlers={404: _not_found, 405: _not_allowed},
     )
 
@@ -145,7 +160,12 @@ def failsoft_app(
 def _admit(endpoint: Endpoint, operator_hash: str | None, exchange: Exchange) -> None:
     """Raise Unauthorized where the request may not come in."""
     if endpoint.access == "callers":
-        exchange.caller = exchange.gateway.caller(exchange.headers)
+        try:
+            exchange.caller = exchange.gateway.caller(exchange.headers)
+        except Unauthorized:
+            # Who may steer the service may ask it, too.
+            if operator_hash is None or not is_operator(exchange.headers, operator_hash):
+                raise
     elif endpoint.access == "operators":
         assert operator_hash is not None
         check_operator(exchange.headers, operator_hash)

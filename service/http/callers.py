@@ -89,10 +89,15 @@ class ApiKeys:
 
 def check_operator(headers: Mapping[bytes, bytes], token_hash: str) -> None:
     """Raise Unauthorized where the request doesn't bear the operator's token."""
-    if not hmac.compare_digest(token_hash, _digest(_bearer(headers))):
+    if not is_operator(headers, token_hash):
         raise Unauthorized(
             "This is for operators; send their token as Authorization: Bearer TOKEN."
         )
+
+
+def is_operator(headers: Mapping[bytes, bytes], token_hash: str) -> bool:
+    """Tell whether the request bears the operator's token."""
+    return hmac.compare_digest(token_hash, _digest(_bearer(headers)))
 
 
 def check_hash(digest: str) -> None:

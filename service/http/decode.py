@@ -75,7 +75,7 @@ def _field_errors(
         return {"body": _no_json(error)}
     errors = {} if not isinstance(raw, dict) else _errors_of(raw, kind)
     if not errors:
-        path, words = _told(first)
+        path, words = told(first)
         errors[path.lstrip(".") or "body"] = words
     return errors
 
@@ -91,7 +91,7 @@ def _errors_of(raw: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, str
         try:
             msgspec.convert(raw[name], field.type)
         except msgspec.ValidationError as error:
-            path, words = _told(error)
+            path, words = told(error)
             errors[name + path] = words
     for name in raw.keys() - fields.keys():
         if len(errors) >= _MOST_ERRORS:
@@ -100,7 +100,7 @@ def _errors_of(raw: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, str
     return errors
 
 
-def _told(error: msgspec.ValidationError) -> tuple[str, str]:
+def told(error: msgspec.ValidationError) -> tuple[str, str]:
     """Give the path below the field, and words for what is wrong there."""
     said = str(error)
     at = _AT.search(said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -14,6 +14,7 @@ from failsoft.service.http.client_watch import ClientGone
 from failsoft.service.http.error_body import as_answer, openai_body, plain_body
 from failsoft.service.http.exchange import Exchange
 from failsoft.service.http.gateway import Gateway
+from failsoft.service.http.observed import ERROR_TYPE
 
 log = structlog.get_logger("failsoft.http")
 
@@ -25,6 +26,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Describe what is at a path: for the routing, and for the OpenAPI document.
 
     body, reply: the Structs of the request's body and of the answer; None for none, or no JSON.
+    events: of a stream of events, which the body may ask for: their names, each with its Struct.
+    statuses: that the answer may have.
     access: for everybody, for callers with a key (where there are keys), or for operators.
     is_work: it is refused while the service drains. is_openai: errors have OpenAI's shape.
     """
@@ -35,6 +38,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     handler: Handler
     body: type | None = None
     reply: type | None = None
+    events: Mapping[str, type] = {}
+    statuses: tuple[int, ...] = (200,)
     access: Access = "callers"
     is_work: bool = False
     is_openai: bool = False
@@ -66,9 +71,11 @@ class EndpointApp:
                 gateway.check_open()
             await self._handler(exchange)
         except ClientGone:
+            scope[ERROR_TYPE] = "client_gone"
             log.debug("client_gone", http_path=scope["path"])
         except Exception as error:
             answer = as_answer(error)
+            scope[ERROR_TYPE] = answer.kind
             if exchange.has_begun:
                 raise  # too late for an answer: the server closes the connection
             await exchange.fail(answer, self._encode_error)

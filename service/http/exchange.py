@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -10,8 +9,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from failsoft.actors import Ref
-from failsoft.messages import InferenceError, InvalidInput, Request
+from failsoft.actors import Ref, Stream, UnknownMessage
+from failsoft.messages import InferenceError, InvalidInput, Request, Streamed
 from failsoft.service.http.body import check_is_json, read_body
 from failsoft.service.http.callers import NOBODY
 from failsoft.service.http.client_watch import ClientGone, ClientWatch
@@ -19,6 +18,7 @@ from failsoft.service.http.decode import decode
 from failsoft.service.http.error_body import Headers, headers_of, status_of
 from failsoft.service.http.gateway import Gateway
 from failsoft.service.http.refusals import InvalidBody
+from failsoft.service.http.time_limit import TimeLimit
 
 AnswerT = TypeVar("AnswerT")
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
@@ -114,6 +114,14 @@ class Exchange:
         with self.watched():
             return await ref.ask(request, deadline=self.deadline)
 
+    def stream(self, ref: Ref, request: Streamed[AnswerT]) -> Stream[AnswerT]:
+        """Ask an actor for a stream of chunks. Raise InvalidBody where it doesn't stream."""
+        try:
+            return ref.stream(request, deadline=self.deadline)
+        except UnknownMessage:
+            said = "isn't served by this model; take it out"
+            raise InvalidBody.in_fields({"stream": said}) from None
+
     def watched(self) -> ClientWatch:
         """Give a block that is left with ClientGone when the client goes away."""
         return ClientWatch(self._receive, self.gateway.watches)
@@ -136,11 +144,17 @@ class Exchange:
         """Answer with an error."""
         await self.answer(encode(error), status_of(error), headers_of(error))
 
-    async def send_event(self, data: bytes) -> None:
-        """Send one server-sent event. Raise ClientGone where its reader takes too long."""
-        piece = b"data: " + data + b"\n\n"
+    async def send_event(self, data: Any, name: str = "") -> None:
+        """Send one server-sent event: JSON or bytes, without a line's end.
+
+        Raise ClientGone where its reader takes too long.
+        """
+        said = data if isinstance(data, bytes) else _encode(data)
+        piece = b"data: " + said + b"\n\n"
+        if name:
+            piece = b"event: " + name.encode("ascii") + b"\n" + piece
         try:
-            async with asyncio.timeout(self.gateway.policy.slow_reader_limit):
+            with TimeLimit(self.gateway.policy.slow_reader_limit):
                 if not self.has_begun:
                     self.has_begun = True
                     told = [*_EVENT_HEADERS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from failsoft.actors import System, TreeFailed, TreeNode
@@ -12,6 +12,7 @@ from failsoft.service.http.callers import NOBODY, ApiKeys, Caller
 from failsoft.service.http.client_watch import ClientWatch
 from failsoft.service.http.policy import HttpPolicy
 from failsoft.service.http.served_models import Served, ServedModels, routes_of
+from failsoft.service.page.history import History
 from failsoft.supervisors import ChildSpec
 
 
@@ -19,7 +20,9 @@ class Gateway:
     """Stand between HTTP and a tree.
 
     in_hand: requests for models. watches: of those that wait for an answer.
+    history: what befell the tree. is_ending: the service ends once nothing is in hand.
     served: a tree, which is started and stopped here, or a System that somebody else runs.
+    beside: trees that are started before it, such as a flight recorder's.
     """
 
     def __init__(
@@ -28,13 +31,17 @@ class Gateway:
         routes: Mapping[str, str] | None,
         policy: HttpPolicy,
         keys: ApiKeys | None,
+        beside: Sequence[ChildSpec] = (),
     ) -> None:
         self.policy = policy
         self.in_hand = 0
         self.watches: set[ClientWatch] = set()
         self.is_draining = False
+        self.is_ending = False
+        self.history = History()
         self._keys = keys
         self._tree = served if isinstance(served, ChildSpec) else None
+        self._beside = tuple(beside)
         self._system = served if isinstance(served, System) else None
         self._has_failed = False
         self._models = None if routes is None else ServedModels(routes)
@@ -51,13 +58,16 @@ class Gateway:
         """
         if self._tree is None:
             assert self._system is not None
+            self.history.listen(self._system.events)
             yield self._system
             return
         if self._system is not None:
             raise RuntimeError("the tree runs already; its lifespan is run once, by one app")
         try:
             async with System() as system:
-                await system.spawn(self._tree.start, self._tree.id)
+                self.history.listen(system.events)
+                for tree in (*self._beside, self._tree):
+                    await system.spawn(tree.start, tree.id)
                 self._models = self._models or ServedModels(routes_of(system.tree()))
                 self._system = system
                 yield system
@@ -95,6 +105,14 @@ class Gateway:
             raise ModelOverloaded("The supervision tree is being started; try again later.")
         return self._models
 
+    def serve_as(self, paths: Mapping[str, str]) -> None:
+        """Have callers know the models by these names from here on: name → path."""
+        self._models = ServedModels(paths)
+
+    def know(self, keys: ApiKeys | None) -> None:
+        """Tell callers apart by these keys from here on."""
+        self._keys = keys
+
     def find(self, kind: type[Request[Any]], name: str | None = None) -> Served:
         """Give who answers such a request. Raise ModelOverloaded, ModelNotFound, NoSuchActor."""
         return self.models.find(self.system, kind, name)
@@ -111,6 +129,11 @@ class Gateway:
     def drain(self) -> None:
         """Take no more work; what is in hand goes on."""
         self.is_draining = True
+
+    def end(self) -> None:
+        """Take no more work, and let the live pages' streams end once nothing is in hand."""
+        self.drain()
+        self.is_ending = True
 
     def give_up(self) -> None:
         """Answer what is in hand with an error."""

@@ -16,6 +16,7 @@ from failsoft.telemetry.probes import first_start, liveness, model_states, readi
 
 _ASK_LIMIT: Final = 2.0
 _UNAVAILABLE: Final = 503
+_STATUSES: Final = (200, _UNAVAILABLE)
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):
@@ -110,11 +111,18 @@ HEALTH: Final = (
         summary="Tell how the service is.",
         handler=health,
         reply=HealthAnswer,
+        statuses=_STATUSES,
         access="open",
     ),
     *(
         Endpoint(
-            method="GET", path=path, summary=summary, handler=handler, reply=Probe, access="open"
+            method="GET",
+            path=path,
+            summary=summary,
+            handler=handler,
+            reply=Probe,
+            statuses=_STATUSES,
+            access="open",
         )
         for path, summary, handler in (
             ("/livez", "Tell whether the service must be started anew.", livez),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -13,24 +14,42 @@ from failsoft.service.http.exchange import Exchange
 from failsoft.service.http.refusals import InvalidBody, NotFound
 from failsoft.supervisors import (
     ClearQuarantine,
+    DrainCandidate,
     ForceBreaker,
     ListQuarantine,
     QuarantineEntry,
     ResetBreaker,
     RestartChild,
+    StartChildWith,
     TerminateChild,
+    WhichChildren,
 )
 from failsoft.supervisors.errors import ChildNotFound, ChildRestarting, ChildRunning
+from failsoft.telemetry.probes import candidates_of, nodes
 
 AnswerT = TypeVar("AnswerT")
 
 _LIMIT: Final = 120.0
+# What an order wants of the actor that it goes to; how it is said to who gave another's path.
+_NEEDS: Final[dict[type[Request[Any]], str]] = {
+    WhichChildren: "is below no supervisor",
+    DrainCandidate: "is no model of a router's; these alone can be drained",
+    ForceBreaker: "is no model of a router's, and so has no circuit",
+    ResetBreaker: "is no model of a router's, and so has no circuit",
+    ClearQuarantine: "is no router",
+}
 
 
 class RestartBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stop a child of a supervisor, in order, and start it again. path: of the child."""
 
     path: str
+
+
+class DrainBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Take no more work. path: of a router's candidate; null for the whole service."""
+
+    path: str | None = None
 
 
 class BreakerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,12 +78,15 @@ class Done(msgspec.Struct, frozen=True):
 
 
 async def restart(exchange: Exchange) -> None:
-    """Restart a child; answered once it is up."""
+    """Restart a child; answered once it is up. There is no deadline: it would stay stopped."""
     body = await exchange.read(RestartBody)
-    exchange.allow(_LIMIT)
     parent, id = _parent(exchange, body.path)
+    await _check_is_kept(exchange, parent, id)
     await _order(exchange, parent, TerminateChild(id))
-    await _order(exchange, parent, RestartChild(id))
+    _note(exchange, body.path, "an operator restarts it")
+    # Another operator may have started it since.
+    with contextlib.suppress(ChildRunning, ChildRestarting):
+        await _order(exchange, parent, RestartChild(id))
     await exchange.answer(Done())
 
 
@@ -76,10 +98,14 @@ async def breaker(exchange: Exchange) -> None:
     match body.state:
         case "reset":
             await _order(exchange, router, ResetBreaker(id))
+            _note(exchange, body.path, "an operator reset its circuit")
         case "free":
             await _order(exchange, router, ForceBreaker(id, None))
+            _note(exchange, body.path, "an operator let go of its circuit")
         case "open" | "closed" as state:
             await _order(exchange, router, ForceBreaker(id, state))
+            if state == "closed":  # that it opened is told by the router
+                _note(exchange, body.path, "an operator holds its circuit closed")
     await exchange.answer(Done())
 
 
@@ -87,8 +113,8 @@ async def list_quarantine(exchange: Exchange) -> None:
     """Answer with the requests that are refused, by router."""
     gateway = exchange.gateway
     held: dict[str, tuple[QuarantineEntry, ...]] = {}
-    for node in (each for top in gateway.tree() for each in top.walk()):
-        if "candidates" in node.shows:
+    for node in nodes(gateway.tree()):
+        if candidates_of(node) is not None:
             ref = gateway.system.ref(node.path)
             held[node.path] = await ref.ask(ListQuarantine(), timeout=_LIMIT)
     await exchange.answer(held)
@@ -100,17 +126,34 @@ async def clear_quarantine(exchange: Exchange) -> None:
     exchange.allow(_LIMIT)
     router = _ref(exchange, body.path)
     count = await _order(exchange, router, ClearQuarantine(body.fingerprint))
+    _note(exchange, body.path, f"an operator cleared its quarantine: {count} kinds of requests")
     await exchange.answer(Done(count=count))
 
 
 async def drain(exchange: Exchange) -> None:
-    """Take no more work from here on; readiness is false. The service ends by SIGTERM alone."""
-    exchange.gateway.drain()
+    """Take no more work from here on; of a candidate, answered once it is idle, and stopped.
+
+    Where that is the whole service, readiness is false; it ends by SIGTERM alone. There is no
+    deadline: the model would take no requests, and never stop.
+    """
+    body = await exchange.read(DrainBody)
+    if body.path is None:
+        exchange.gateway.drain()
+        await exchange.answer(Done())
+        return
+    router, id = _parent(exchange, body.path)
+    _check(router, DrainCandidate)
+    if exchange.gateway.system.find(body.path) is not None:
+        _note(exchange, body.path, "an operator drains it")
+    await _order(exchange, router, DrainCandidate(id))
+    await _order(exchange, router, TerminateChild(id))
     await exchange.answer(Done())
 
 
 def _parent(exchange: Exchange, path: str) -> tuple[Ref, str]:
     parent, _, id = path.rpartition("/")
+    if not parent and exchange.gateway.system.find(path) is not None:
+        raise InvalidBody.in_fields({"path": "is the top of the tree: restart the service"})
     return _ref(exchange, parent), id
 
 
@@ -123,16 +166,29 @@ def _ref(exchange: Exchange, path: str) -> Ref:
 
 async def _order(exchange: Exchange, ref: Ref, request: Request[AnswerT]) -> AnswerT:
     # Not called off where the client leaves: what is half done would stay so.
-    if type(request) not in ref.address.accepts:
-        raise InvalidBody.in_fields(
-            {"path": f"is of an actor that takes no {type(request).__name__}"}
-        )
+    _check(ref, type(request))
     try:
         return await ref.ask(request, deadline=exchange.deadline)
     except ChildNotFound as error:
-        raise NotFound(f"{error}.") from error
-    except (ChildRestarting, ChildRunning) as error:
-        raise InvalidBody.in_fields({"path": str(error)}) from error
+        raise NotFound(f"{error.path} has no child {error.id!r}; see /tree.") from error
+
+
+async def _check_is_kept(exchange: Exchange, parent: Ref, id: str) -> None:
+    """Raise InvalidBody for a child that its supervisor forgets once it is stopped."""
+    children = await _order(exchange, parent, WhichChildren())
+    is_temporary = any(each.id == id and each.restart == "temporary" for each in children)
+    if is_temporary or StartChildWith in parent.address.accepts:
+        raise InvalidBody.in_fields({"path": "would be gone: its supervisor starts it only once"})
+
+
+def _check(ref: Ref, kind: type[Request[Any]]) -> None:
+    """Raise InvalidBody where the actor takes no such order."""
+    if kind not in ref.address.accepts:
+        raise InvalidBody.in_fields({"path": _NEEDS[kind]})
+
+
+def _note(exchange: Exchange, path: str, says: str) -> None:
+    exchange.gateway.history.note(path, says, exchange.gateway.system.clock.now())
 
 
 def _order_endpoint(path: str, summary: str, handler: Any, body: type | None) -> Endpoint:
@@ -150,7 +206,7 @@ def _order_endpoint(path: str, summary: str, handler: Any, body: type | None) ->
 OPERATOR: Final = (
     _order_endpoint("/operator/restart", "Restart a child.", restart, RestartBody),
     _order_endpoint("/operator/breaker", "Steer a circuit.", breaker, BreakerBody),
-    _order_endpoint("/operator/drain", "Take no more work.", drain, None),
+    _order_endpoint("/operator/drain", "Take no more work.", drain, DrainBody),
     Endpoint(
         method="GET",
         path="/operator/quarantine",

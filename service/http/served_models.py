@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from failsoft.actors import Ref, System, TreeNode
 from failsoft.messages import Request
 from failsoft.service.http.refusals import ModelNotFound
+from failsoft.telemetry.probes import candidates_of
 
 
 class Served(NamedTuple):
@@ -55,6 +56,12 @@ class ServedModels:
             raise ModelNotFound.among(f"There is no model {name[:64]!r}", self._paths)
         return system.ref(path)
 
+    def that_take(self, system: System, kind: type[Request[Any]]) -> tuple[str, ...]:
+        """Give the names of all that take such requests."""
+        return tuple(
+            served.name for served in self._all(system) if kind in served.ref.address.accepts
+        )
+
     def _all(self, system: System) -> Iterator[Served]:
         for name, path in self._paths.items():
             ref = system.find(path)
@@ -68,18 +75,19 @@ def routes_of(tree: tuple[TreeNode, ...]) -> dict[str, str]:
     Of two by one name, the second goes by its path.
     """
     found: dict[str, str] = {}
-    for path in [*_topmost(tree, "candidates")] or [*_topmost(tree, "model_state")]:
+    routers = [*_topmost(tree, lambda node: candidates_of(node) is not None)]
+    for path in routers or _topmost(tree, lambda node: "model_state" in node.shows):
         name = path.rpartition("/")[2]
         found[path if name in found else name] = path
     return found
 
 
-def _topmost(nodes: tuple[TreeNode, ...], shown: str) -> Iterator[str]:
+def _topmost(nodes: tuple[TreeNode, ...], wanted: Callable[[TreeNode], bool]) -> Iterator[str]:
     for node in nodes:
-        if shown in node.shows:
+        if wanted(node):
             yield node.path
         else:
-            yield from _topmost(node.children, shown)
+            yield from _topmost(node.children, wanted)
 
 
 def _words(kind: type[Request[Any]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -12,7 +12,13 @@ from failsoft.service.http.exchange import Exchange
 from failsoft.service.http.refusals import NotFound
 from failsoft.service.http.telemetry_actors import find_actor
 from failsoft.telemetry import ErrorReport, GetErrors, HourSummary, Scrape
-from failsoft.telemetry.probes import model_states, nodes, readiness
+from failsoft.telemetry.probes import (
+    candidates_of,
+    degradation,
+    model_states,
+    nodes,
+    readiness,
+)
 
 _ASK_LIMIT: Final = 5.0
 _TEXT: Final = b"text/plain; version=0.0.4; charset=utf-8"
@@ -26,6 +32,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
         or ``down``. in_hand: requests for models, over HTTP. models: path → state.
     breakers: a candidate's path → its circuit's state. degradation_level: what the load allows.
     restarts: of all actors. last_hour: of errors; None without an errors actor.
+    at: on the system's clock, as are the times of ``/tree``.
     """
 
     status: str
@@ -35,6 +42,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     degradation_level: str
     restarts: int
     last_hour: HourSummary | None
+    at: float
 
 
 async def status(exchange: Exchange) -> None:
@@ -50,9 +58,10 @@ async def status(exchange: Exchange) -> None:
             in_hand=gateway.in_hand,
             models=model_states(tree),
             breakers=_breakers(tree),
-            degradation_level=_degradation_level(tree),
+            degradation_level=degradation(tree)[0],
             restarts=sum(node.restarts for node in nodes(tree)),
             last_hour=None if report is None else report.last_hour,
+            at=gateway.system.clock.now(),
         )
     )
 
@@ -88,16 +97,8 @@ def _breakers(tree: tuple[TreeNode, ...]) -> dict[str, str]:
     return {
         f"{node.path}/{id}": info["circuit"]
         for node in nodes(tree)
-        for id, info in node.shows.get("candidates", {}).items()
+        for id, info in (candidates_of(node) or {}).items()
     }
-
-
-def _degradation_level(tree: tuple[TreeNode, ...]) -> str:
-    told: Any = next(
-        (n.shows["degradation_level"] for n in nodes(tree) if "degradation_level" in n.shows),
-        "full",
-    )
-    return str(told)
 
 
 STATUS: Final = (

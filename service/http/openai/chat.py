@@ -164,6 +164,7 @@ CHAT: Final = Endpoint(
     handler=chat,
     body=ChatBody,
     reply=ChatCompletion,
+    events={"message": ChatChunk},
     is_work=True,
     is_openai=True,
 )

@@ -10,8 +10,8 @@ import msgspec
 
 from failsoft.actors import Ref
 from failsoft.messages import GenerateImage, GenerateText, Request, TextChunk
-from failsoft.service.http.client_watch import ClientGone
-from failsoft.service.http.error_body import as_answer, openai_body
+from failsoft.service.http.error_body import openai_body
+from failsoft.service.http.event_stream import sending_events
 from failsoft.service.http.exchange import Exchange
 from failsoft.service.http.refusals import InvalidBody
 
@@ -67,30 +67,21 @@ async def stream_all(
 
     write: gives the event for a chunk of a choice. write_end: gives one more, or None.
 
-    An error before the first event is raised; one that comes later is an event, and the last.
+    Raise what ``sending_events`` raises.
     """
     sending = asyncio.Lock()
 
     async def stream(index: int, request: GenerateText) -> None:
-        async with ref.stream(request, deadline=exchange.deadline) as chunks:
+        async with exchange.stream(ref, request) as chunks:
             async for chunk in chunks:
                 async with sending:
                     await exchange.send_event(write(index, chunk))
 
-    try:
-        with exchange.watched():
-            await _all(stream, requests)
-            if (last := write_end()) is not None:
-                await exchange.send_event(last)
-            await exchange.send_event(_DONE)
-    except ClientGone:
-        raise
-    except Exception as error:
-        gone = _gone(error)
-        if gone is not None or not exchange.has_begun:
-            raise gone or error from None
-        await exchange.send_event(openai_body(as_answer(error)))
-    await exchange.end_events()
+    async with sending_events(exchange, openai_body):
+        await _all(stream, requests)
+        if (last := write_end()) is not None:
+            await exchange.send_event(last)
+        await exchange.send_event(_DONE)
 
 
 async def _all(stream: Stream, requests: Sequence[GenerateText]) -> None:
@@ -100,10 +91,3 @@ async def _all(stream: Stream, requests: Sequence[GenerateText]) -> None:
     async with asyncio.TaskGroup() as group:
         for index, request in enumerate(requests):
             group.create_task(stream(index, request))
-
-
-def _gone(error: Exception) -> ClientGone | None:
-    """Give the ClientGone that a choice of several ended with."""
-    if not isinstance(error, ExceptionGroup):
-        return None
-    return next((each for each in error.exceptions if isinstance(each, ClientGone)), None)

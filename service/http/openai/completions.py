@@ -14,10 +14,16 @@ from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.exchange import Exchange
 from failsoft.service.http.openai.choices import ask_all, check_choices, multiplied, stream_all
 from failsoft.service.http.openai.text_fields import TextFields
-from failsoft.service.http.openai.unserved import COMPLETION, Unserved, unserved_errors
+from failsoft.service.http.openai.unserved import (
+    NoFlag,
+    NoText,
+    OneAlone,
+    Unserved,
+    unserved_errors,
+)
 from failsoft.service.http.openai.usage import Made, OpenAIUsage, created, new_id
 from failsoft.service.http.refusals import InvalidBody
-from failsoft.service.http.text_bodies import TopLogprobs
+from failsoft.service.http.text_bodies import Prompt, TopLogprobs
 
 DEFAULT_MAX_TOKENS = 16
 
@@ -27,12 +33,12 @@ _encode = msgspec.json.Encoder().encode
 class CompletionBody(TextFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ask how a prompt goes on; of several, each has its own answer. Prompts are texts."""
 
-    prompt: str | Annotated[tuple[str, ...], Meta(min_length=1, max_length=128)]
+    prompt: Prompt | Annotated[tuple[Prompt, ...], Meta(min_length=1, max_length=128)]
     logprobs: TopLogprobs | None = None
-    best_of: Unserved = None
-    echo: Unserved = None
+    best_of: OneAlone = None
+    echo: NoFlag = None
     logit_bias: Unserved = None
-    suffix: Unserved = None
+    suffix: NoText = None
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -40,7 +46,7 @@ class CompletionBody(TextFields, frozen=True, kw_only=True, forbid_unknown_field
 
     def requests(self, caller: Caller) -> list[GenerateText]:
         """Give what is asked of a model. Raise InvalidBody for what can't be served."""
-        errors = unserved_errors(self, COMPLETION)
+        errors = unserved_errors(self) | self.stream_errors()
         if errors:
             raise InvalidBody.in_fields(errors)
         return [
@@ -178,6 +184,7 @@ COMPLETIONS: Final = Endpoint(
     handler=complete,
     body=CompletionBody,
     reply=Completion,
+    events={"message": Completion},
     is_work=True,
     is_openai=True,
 )

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import base64
 import struct
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from failsoft.messages import Embed, validate_embed
 from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.exchange import Exchange
-from failsoft.service.http.openai.unserved import EMBEDDING, Unserved, unserved_errors
+from failsoft.service.http.openai.unserved import NoneAlone, unserved_errors
 from failsoft.service.http.openai.usage import Made
 from failsoft.service.http.refusals import InvalidBody
-from failsoft.service.http.text_bodies import Timeout
+from failsoft.service.http.text_bodies import Prompt, Timeout
 
 
 class EmbeddingsBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Ask for the vectors of one or more texts. dimensions: only null is served."""
+    """Ask for the vectors of one or more texts. Of dimensions only null is served."""
 
-    input: str | tuple[str, ...]
+    input: Prompt | Annotated[tuple[Prompt, ...], Meta(min_length=1)]
     model: str | None = None
     encoding_format: Literal["float", "base64"] | None = None
     user: str | None = None
     timeout: Timeout | None = None
-    dimensions: Unserved = None
+    dimensions: NoneAlone = None
 
 
 class Embedding(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,7 @@ async def embed(exchange: Exchange) -> None:
     """Answer with the texts' vectors."""
     body = await exchange.read(EmbeddingsBody)
     exchange.allow(body.timeout)
-    if errors := unserved_errors(body, EMBEDDING):
+    if errors := unserved_errors(body):
         raise InvalidBody.in_fields(errors)
     is_one = isinstance(body.input, str)
     texts = (body.input,) if isinstance(body.input, str) else body.input

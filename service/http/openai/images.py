@@ -11,13 +11,23 @@ from msgspec import Meta
 from failsoft.messages import GenerateImage, validate_image
 from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.exchange import Exchange
-from failsoft.service.http.generate import GuidanceScale, Steps
+from failsoft.service.http.generate_image import GuidanceScale, Steps
 from failsoft.service.http.openai.choices import ask_all, check_choices, multiplied
 from failsoft.service.http.openai.text_fields import Choices
-from failsoft.service.http.openai.unserved import IMAGE, Unserved, unserved_errors
+from failsoft.service.http.openai.unserved import (
+    LowModeration,
+    NoCompression,
+    NoFlag,
+    NoneAlone,
+    NoNumber,
+    Opaque,
+    PngAlone,
+    UsualQuality,
+    unserved_errors,
+)
 from failsoft.service.http.openai.usage import Made, created
 from failsoft.service.http.refusals import InvalidBody
-from failsoft.service.http.text_bodies import Seed, Timeout
+from failsoft.service.http.text_bodies import Prompt, Seed, Timeout
 
 _SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
 _DEFAULT_SIZE: Final = "512x512"
@@ -26,25 +36,30 @@ _DEFAULT_SIZE: Final = "512x512"
 class ImagesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ask for images. seed, negative_prompt, num_inference_steps and guidance_scale are ours."""
 
-    prompt: str
+    prompt: Prompt
     model: str | None = None
     n: Choices | None = None
     size: Annotated[str, Meta(max_length=20)] | None = None
     response_format: Literal["b64_json"] | None = None
     user: str | None = None
+    safety_identifier: str | None = None
     seed: Seed | None = None
     negative_prompt: str = ""
     num_inference_steps: Steps = 50
     guidance_scale: GuidanceScale = 7.5
     timeout: Timeout | None = None
-    background: Unserved = None
-    moderation: Unserved = None
-    output_compression: Unserved = None
-    output_format: Unserved = None
-    partial_images: Unserved = None
-    quality: Unserved = None
-    stream: Unserved = None
-    style: Unserved = None
+    background: Opaque = None
+    complexity: NoneAlone = None
+    frame_count: NoneAlone = None
+    frame_duration_ms: NoneAlone = None
+    moderation: LowModeration = None
+    output_compression: NoCompression = None
+    output_format: PngAlone = None
+    partial_images: NoNumber = None
+    quality: UsualQuality = None
+    stream: NoFlag = None
+    style: NoneAlone = None
+    svg: NoneAlone = None
 
     def sides(self) -> tuple[int, int]:
         """Give width and height. Raise InvalidBody."""
@@ -74,7 +89,7 @@ async def images(exchange: Exchange) -> None:
     """Answer with images."""
     body = await exchange.read(ImagesBody)
     exchange.allow(body.timeout)
-    if errors := unserved_errors(body, IMAGE):
+    if errors := unserved_errors(body):
         raise InvalidBody.in_fields(errors)
     n = body.n or 1
     check_choices(exchange, n)

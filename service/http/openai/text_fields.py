@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from failsoft.messages import ChatMessage, GenerateText
 from failsoft.service.http.callers import Caller
+from failsoft.service.http.openai.unserved import NoFlag, unserved_errors
 from failsoft.service.http.text_bodies import (
     Penalty,
     Seed,
@@ -26,7 +27,7 @@ class StreamOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Say what a stream has. include_usage: one more event, with the tokens' count."""
 
     include_usage: bool | None = None
-    include_obfuscation: bool | None = None
+    include_obfuscation: NoFlag = None
 
 
 class TextFields(
@@ -71,6 +72,14 @@ class TextFields(
             tenant=caller.tenant,
             **fields,
         )
+
+    def stream_errors(self) -> dict[str, str]:
+        """Give what is wrong with how the answer is to come: path → words."""
+        if self.stream_options is None:
+            return {}
+        if not self.stream:
+            return {"stream_options": "needs stream to be true"}
+        return unserved_errors(self.stream_options, "stream_options.")
 
     @property
     def wants_usage(self) -> bool:

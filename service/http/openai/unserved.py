@@ -5,56 +5,62 @@ Clients send some of them with the value that asks for nothing; that is let thro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+import functools
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta
 
-Unserved = Annotated[
-    Any, Meta(description="Isn't served: null alone, or what asks for nothing, is let through.")
-]
-Neutral = Mapping[str, tuple[Any, ...]]
 
-_NOTHING: Final[tuple[Any, ...]] = (None, [], {})
-_NO_CALLS: Final = (None, "none", "auto")
-
-CHAT: Final[Neutral] = {
-    **dict.fromkeys(("audio", "functions", "logit_bias", "metadata"), _NOTHING),
-    **dict.fromkeys(("moderation", "prediction", "prompt_cache_options", "tools"), _NOTHING),
-    **dict.fromkeys(("reasoning_effort", "verbosity", "web_search_options"), _NOTHING),
-    **dict.fromkeys(("function_call", "tool_choice"), _NO_CALLS),
-    "modalities": (None, [], ["text"]),
-    "parallel_tool_calls": (None, True, False),
-    "service_tier": (None, "auto", "default"),
-    "store": (None, False),
-}
-CHAT_TURN: Final[Neutral] = dict.fromkeys(
-    ("annotations", "audio", "function_call", "name", "refusal", "tool_calls"), _NOTHING
-)
-COMPLETION: Final[Neutral] = {
-    "best_of": (None, 1),
-    "echo": (None, False),
-    "logit_bias": _NOTHING,
-    "suffix": (None, ""),
-}
-EMBEDDING: Final[Neutral] = {"dimensions": (None,)}
-IMAGE: Final[Neutral] = {
-    "background": (None, "auto", "opaque"),
-    "moderation": (None, "auto", "low"),
-    "output_compression": (None, 100),
-    "output_format": (None, "png"),
-    "partial_images": (None, 0),
-    "quality": (None, "auto", "standard"),
-    "stream": (None, False),
-    "style": (None,),
-}
+def _only(*values: Any) -> Meta:
+    told = ", ".join(msgspec.json.encode(value).decode() for value in values)
+    return Meta(
+        description=f"Isn't served: what asks for nothing is let through, which is {told}.",
+        extra_json_schema={"enum": list(values)},
+    )
 
 
-def unserved_errors(body: msgspec.Struct, neutral: Neutral, path: str = "") -> dict[str, str]:
+# Each with the values that ask for nothing.
+Unserved = Annotated[Any, _only(None, [], {})]
+NoCalls = Annotated[Any, _only(None, "none", "auto")]
+NoFlag = Annotated[Any, _only(None, False)]
+AnyFlag = Annotated[Any, _only(None, True, False)]
+OneAlone = Annotated[Any, _only(None, 1)]
+NoneAlone = Annotated[Any, _only(None)]
+NoText = Annotated[Any, _only(None, "")]
+NoNumber = Annotated[Any, _only(None, 0)]
+TextAlone = Annotated[Any, _only(None, [], ["text"])]
+InMemory = Annotated[Any, _only(None, "in_memory")]
+UsualTier = Annotated[Any, _only(None, "auto", "default")]
+Opaque = Annotated[Any, _only(None, "auto", "opaque")]
+LowModeration = Annotated[Any, _only(None, "auto", "low")]
+NoCompression = Annotated[Any, _only(None, 100)]
+PngAlone = Annotated[Any, _only(None, "png")]
+UsualQuality = Annotated[Any, _only(None, "auto", "standard")]
+
+
+@functools.cache
+def unserved_fields(kind: type[msgspec.Struct]) -> dict[str, tuple[Any, ...]]:
+    """Give the fields of a body that can't be served, each with what is let through."""
+    return {
+        field.name: tuple(meta.extra_json_schema["enum"])
+        for field in msgspec.structs.fields(kind)
+        for meta in get_args(field.type)[1:]
+        if isinstance(meta, Meta) and meta.extra_json_schema and "enum" in meta.extra_json_schema
+    }
+
+
+def unserved_errors(body: msgspec.Struct, path: str = "") -> dict[str, str]:
     """Give what is asked for and can't be served: path → words."""
     return {
         path + name: "isn't served here; take it out"
-        for name, values in neutral.items()
-        if getattr(body, name) not in values
+        for name, values in unserved_fields(type(body)).items()
+        if not _is_among(getattr(body, name), values)
     }
+
+
+def _is_among(value: Any, values: tuple[Any, ...]) -> bool:
+    # To Python true is 1 as well.
+    return any(
+        value == each and isinstance(value, bool) is isinstance(each, bool) for each in values
+    )

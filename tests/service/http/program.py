@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from failsoft.actors import Actor, handles, streams
-from failsoft.gpu.prctl import tie_to_parent
+from failsoft.gpu.process.prctl import tie_to_parent
 from failsoft.gpu.script import Echo, Raise, RunOutOfMemory, Say, Script, WaitFor, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import (
@@ -23,6 +23,8 @@ from failsoft.messages import (
     EmbeddingReply,
     GenerateImage,
     GenerateText,
+    GenerationFailed,
+    ImageProgress,
     ImageReply,
     TextChunk,
     TextReply,
@@ -74,6 +76,15 @@ class Painting(Actor):
     def paint(self, request: GenerateImage) -> ImageReply:
         steps = request.num_inference_steps
         return ImageReply(PNG, request.width, request.height, request.seed or 7, steps)
+
+    @streams(GenerateImage)
+    async def paint_in_steps(self, request: GenerateImage) -> AsyncIterator[ImageProgress]:
+        steps = request.num_inference_steps
+        for step in range(1, steps + 1):
+            yield ImageProgress(step, steps)
+            if request.prompt == "half":
+                raise GenerationFailed("It broke.")
+        yield ImageProgress(steps, steps, self.paint(request), warning="Painted from memory.")
 
 
 class Crowd(Actor):

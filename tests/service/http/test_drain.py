@@ -84,7 +84,9 @@ def test_draining_refuses_work_and_is_not_ready(tmp_path: Path) -> None:
     (tmp_path / "operator").touch()
     with held(tmp_path) as (service, stream, gate), service.client() as client:
         assert client.get("/readyz").status_code == 200
-        client.post("/operator/drain", headers={"Authorization": f"Bearer {OPERATOR_TOKEN}"})
+        client.post(
+            "/operator/drain", json={}, headers={"Authorization": f"Bearer {OPERATOR_TOKEN}"}
+        )
         ready, refused = client.get("/readyz"), client.post("/generate", json={"prompt": "a"})
         assert (ready.status_code, refused.status_code) == (503, 503)
         assert ready.json()["reasons"] == ["the service is shutting down"]

@@ -48,6 +48,15 @@ async def test_the_deadline_is_bounded(asked: float | None, given: str) -> None:
         assert answer.json()["text"] == given
 
 
+async def test_an_actor_that_does_not_stream() -> None:
+    """Is no fault: whoever asks it for a stream is told so."""
+    system = System()
+    async with running(failsoft_app(system, routes=ROUTES), system) as client:
+        answer = await client.post("/generate", json={"prompt": "a", "stream": True})
+        assert answer.status_code == 422
+        assert answer.json()["details"]["field_errors"].keys() == {"stream"}
+
+
 async def test_a_policy_of_ones_own() -> None:
     """Its bounds are heeded."""
     system = System()

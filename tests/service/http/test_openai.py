@@ -6,11 +6,21 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import openai
 import pytest
+from openai.types import EmbeddingCreateParams, completion_create_params
+from openai.types.chat import ChatCompletionStreamOptionsParam
+from openai.types.chat.completion_create_params import CompletionCreateParamsBase
+from openai.types.image_generate_params import ImageGenerateParamsBase
 
 from failsoft.messages import GenerateText
+from failsoft.service.http.openai.chat_body import ChatBody
 from failsoft.service.http.openai.choices import multiplied
+from failsoft.service.http.openai.completions import CompletionBody
+from failsoft.service.http.openai.embeddings import EmbeddingsBody
+from failsoft.service.http.openai.images import ImagesBody
+from failsoft.service.http.openai.text_fields import StreamOptions
 
 from .program import PNG
 from .served import ServedProcess
@@ -226,6 +236,7 @@ def test_its_retry_heeds_retry_after(service: ServedProcess) -> None:
         ("reasoning_effort", "high"),
         ("store", True),
         ("web_search_options", {"user_location": None}),
+        ("prompt_cache_retention", "24h"),
     ],
 )
 def test_what_cannot_be_served_is_refused_by_name(
@@ -237,6 +248,45 @@ def test_what_cannot_be_served_is_refused_by_name(
         ai.chat.completions.create(model="text", messages=HELLO, **asked)
     assert raised.value.param == field
     assert "isn't served here" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [
+        (CompletionCreateParamsBase, ChatBody),
+        (completion_create_params.CompletionCreateParamsBase, CompletionBody),
+        (EmbeddingCreateParams, EmbeddingsBody),
+        (ImageGenerateParamsBase, ImagesBody),
+        (ChatCompletionStreamOptionsParam, StreamOptions),
+    ],
+)
+def test_each_field_that_the_client_can_send_is_known(
+    sent: type, known: type[msgspec.Struct]
+) -> None:
+    """SRV-01 Served or refused: nobody is told that there is no such thing."""
+    assert set(sent.__annotations__) - set(known.__struct_fields__) == set()
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        (
+            {"stream": True, "stream_options": {"include_obfuscation": True}},
+            "stream_options.include_obfuscation",
+        ),
+    ],
+)
+def test_stream_options_that_say_nothing(
+    ai: openai.OpenAI, fields: dict[str, Any], param: str
+) -> None:
+    """SRV-01 Without a stream, or of what isn't done, they are refused too."""
+    with pytest.raises(openai.UnprocessableEntityError) as raised:
+        ai.chat.completions.create(model="text", messages=HELLO, **fields)
+    assert raised.value.param == param
+    with pytest.raises(openai.UnprocessableEntityError) as raised:
+        ai.completions.create(model="text", prompt="count", **fields)
+    assert raised.value.param == param
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,21 @@ import httpx2
 import pytest
 import schemathesis
 from hypothesis import given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from failsoft.service.http import ApiKeys, Caller, failsoft_app, hashed
 from failsoft.service.http.openapi import openapi
 from failsoft.supervisors import supervisor
 
+from .conformance import CONFIG
 from .served import PATIENCE, ServedProcess
 
 KEY = hashed("a key of some length")
 
 
 ENDPOINTS = failsoft_app(supervisor("root")).endpoints
-SCHEMA = schemathesis.openapi.from_dict(openapi(ENDPOINTS, has_keys=False))
+SCHEMA = schemathesis.openapi.from_dict(
+    openapi(ENDPOINTS, has_keys=False), config=schemathesis.Config.from_path(CONFIG)
+)
 
 
 @pytest.mark.parametrize("path", [each.path.replace(":path", "") for each in ENDPOINTS])
@@ -32,8 +34,7 @@ def test_whatever_comes_in_the_answer_is_in_the_document(service: ServedProcess,
     @given(operation.as_strategy())
     def answered(case: schemathesis.Case[Any]) -> None:
         answer = case.call(base_url=service.url, timeout=PATIENCE)
-        # What can't be served is in the document too: it is refused by its name.
-        case.validate_response(answer, excluded_checks=[positive_data_acceptance])
+        case.validate_response(answer)
 
     answered()
 
@@ -58,6 +59,32 @@ def test_all_references_lead_somewhere(client: httpx2.Client) -> None:
     assert {each.rpartition("/")[2] for each in references(document)} <= set(names)
 
 
+@pytest.mark.parametrize("path", ["/health", "/livez", "/readyz", "/startupz"])
+def test_a_probe_that_says_no_has_its_own_form(path: str) -> None:
+    """It is an answer, and no error, though its status is 503."""
+    answers = openapi(ENDPOINTS, has_keys=False)["paths"][path]["get"]["responses"]
+    assert answers["503"]["content"] == answers["200"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("path", "statuses"),
+    [
+        ("/generate", "200 400 404 408 413 415 422 429 500 503 504 507"),
+        ("/v1/models", "200 404 500 503 504"),
+        ("/livez", "200 500 503"),
+    ],
+)
+def test_each_status_is_told(path: str, statuses: str) -> None:
+    """With when to come again, where that is; and a key that is missing, where there are keys."""
+    (told,) = openapi(ENDPOINTS, has_keys=False)["paths"][path].values()
+    assert " ".join(sorted(told["responses"])) == statuses
+    assert "headers" not in told["responses"]["500"]
+    if path == "/generate":
+        assert "Retry-After" in told["responses"]["429"]["headers"]
+    (locked,) = openapi(ENDPOINTS, has_keys=True)["paths"][path].values()
+    assert ("401" in locked["responses"]) == (path != "/livez")
+
+
 def test_what_is_behind_a_key_says_so() -> None:
     """Callers' and operators' endpoints; the probes are open, and without keys all is."""
 
@@ -73,5 +100,5 @@ def test_what_is_behind_a_key_says_so() -> None:
     operators = locked(operator_hash=KEY)
     assert operators == {
         *("/operator/restart", "/operator/breaker", "/operator/drain"),
-        *("/operator/quarantine", "/operator/quarantine/clear"),
+        *("/operator/quarantine", "/operator/quarantine/clear", "/operator/flight"),
     }

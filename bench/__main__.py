@@ -9,7 +9,7 @@ import importlib
 import sys
 from itertools import takewhile
 
-BENCHMARKS = ("runtime", "route", "telemetry", "simulate", "engines")
+BENCHMARKS = ("runtime", "route", "telemetry", "simulate", "engines", "http")
 
 
 def main(arguments: list[str]) -> int:

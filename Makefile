@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: demo test check bench chaos models clean
+.PHONY: demo serve test check bench chaos models clean
 
 # One plain command each, so that make starts it without a shell: Ctrl-C reaches it once.
 demo: $(READY)
@@ -21,9 +21,14 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src tests
 	$(BIN)/lint-imports
+	$(BIN)/pytest tests/service/http/conformance.py
 
 bench: .venv/.bench-ready
 	@$(BIN)/python -m bench
+
+# A small tree on port 8000, until Ctrl-C.
+serve: $(READY)
+	@$(BIN)/failsoft serve
 
 # Hundreds of worker processes are killed; a few minutes. The seed is printed.
 chaos: $(READY)

@@ -1,0 +1,115 @@
+"""Reloading: a running service is brought to what its file says by now, and drops no request.
+
+What is new is loaded before what was there ends. Where it can't be loaded, what was there stays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from failsoft.actors import ActorError
+from failsoft.messages import InferenceError
+from failsoft.service.config.build import Built, keys_of, paths_of
+from failsoft.service.config.file import Loaded, load
+from failsoft.service.config.lineup import (
+    Lineup,
+    change_of,
+    difference,
+    lineups,
+    sections_that_need_a_restart,
+)
+from failsoft.service.config.mistakes import BadConfig
+from failsoft.service.config.orders import Orders
+from failsoft.service.config.served_route import ServedRoute, free_id
+from failsoft.service.config.telemetry_tree import ROOT
+from failsoft.supervisors import OrderCandidates
+
+log = structlog.get_logger("failsoft.reload")
+
+
+class Reloader:
+    """Read ``file`` again, and have the service be as it says. loaded, built: as it was started."""
+
+    def __init__(self, file: Path, loaded: Loaded, built: Built) -> None:
+        self._file: Final = file
+        self._started: Final = loaded
+        self._routes = dict(built.routes)
+        self._leaving: list[ServedRoute] = []
+        self._gateway: Final = built.app.gateway
+
+    async def reload(self) -> None:
+        """Tell what is to be done, and do it; where the file is wrong, tell all that is.
+
+        What went wrong on the way is told as well, and the service goes on.
+        """
+        try:
+            await self._bring_to(load(self._file))
+        except BadConfig as error:
+            for mistake in error.mistakes:
+                log.error("reload.refused", mistake=str(mistake))
+        except (ActorError, InferenceError, ValueError, OSError) as error:
+            log.error("reload.broken_off", reason=str(error))
+
+    async def _bring_to(self, wanted: Loaded) -> None:
+        running = {name: route.lineup for name, route in self._routes.items()}
+        needs_restart = sections_that_need_a_restart(self._started.tree, wanted.tree)
+        after = lineups(wanted.tree)
+        found = difference(running, after, needs_restart)
+        for line in found.lines():
+            log.info("reload.change", change=line)
+        if "service" not in needs_restart:
+            self._gateway.know(keys_of(wanted.tree.service))
+        orders = Orders(self._gateway.system, self._gateway.policy.max_timeout)
+        have_come = True
+        for name, lineup in after.items():
+            old = self._routes.get(name)
+            if old is None or change_of(old.lineup, lineup).is_replaced:
+                have_come &= await self._begin(name, lineup, orders)
+            else:
+                await _change(old, lineup, orders)
+        # Who is to go stays where one of those that may have been to follow hasn't come.
+        go = found.removed if have_come else ()
+        self._leaving += [self._routes.pop(name) for name in go]
+        order = [*after, *(name for name in self._routes if name not in after)]
+        self._routes = {name: self._routes[name] for name in order if name in self._routes}
+        self._gateway.serve_as(paths_of(self._routes))
+        while self._leaving:
+            await orders.retire_route(self._leaving[-1])
+            self._leaving.pop()
+        log.info("reload.done", routes=list(self._routes))
+
+    async def _begin(self, name: str, lineup: Lineup, orders: Orders) -> bool:
+        """Start a route's router, in place of the one that there is; tell whether it has come."""
+        taken = {route.id for route in (*self._routes.values(), *self._leaving)}
+        tree, secrets = self._started
+        new = ServedRoute(free_id(name, taken), lineup, tree.degradation, secrets)
+        if not await orders.add_route(new):
+            return False
+        if name in self._routes:
+            self._leaving.append(self._routes[name])
+        self._routes[name] = new
+        self._gateway.serve_as(paths_of(self._routes))
+        return True
+
+
+async def _change(route: ServedRoute, wanted: Lineup, orders: Orders) -> None:
+    """Bring a route's candidates to what is wanted: those that come first, then those that go."""
+    path = f"{ROOT}/{route.id}"
+    change = change_of(route.lineup, wanted)
+    before = dict(route.candidates)
+    come = {}
+    for name in (*change.added, *change.changed):
+        new = route.successor(name, wanted.models[name])
+        if await orders.add_model(path, new):
+            come[name] = new
+    # Who is to go stays where one of those that were to follow hasn't come.
+    is_whole = len(come) == len(change.added) + len(change.changed)
+    go = [name for name in change.changed if name in come] + [*change.removed] * is_whole
+    route.become(wanted, come, [name for name in change.removed if not is_whole])
+    ids = tuple(each.id for each in route.candidates.values())
+    await orders.ask(path, OrderCandidates(ids))
+    for name in go:
+        await orders.retire_model(path, before[name].id)

@@ -1,11 +1,18 @@
-"""The ``failsoft`` command."""
+"""The ``failsoft`` command. Each of its commands is a file of ``service/commands``."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
+
+from failsoft.service.commands.check import check
+from failsoft.service.commands.demo import demo
+from failsoft.service.commands.doctor import doctor
+from failsoft.service.commands.drain import drain
+from failsoft.service.commands.replay import replay
+from failsoft.service.commands.restart import restart
+from failsoft.service.commands.serve import serve
+from failsoft.service.commands.top import top
+from failsoft.service.commands.tree import tree
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -15,32 +22,15 @@ def about() -> None:
     """Supervised inference: models that keep answering while their workers fail."""
 
 
-@app.command()
-def demo(
-    output: Annotated[
-        Path, typer.Option(help="The folder for demo.json, demo.log and demo.flight.jsonl.")
-    ] = Path("build"),
-) -> None:
-    """Serve a real language model from a supervision tree, break it, and watch it heal."""
-    # Here, so that `failsoft --help` doesn't wait for what only the demo needs.
-    from failsoft.service.demo import run_demo
-
-    raise typer.Exit(run_demo(output))
-
-
-@app.command()
-def replay(
-    file: Annotated[Path, typer.Argument(help="What the flight recorder has written.")],
-    routine: Annotated[
-        bool, typer.Option("--routine", help="Show what is nothing unusual, too.")
-    ] = False,
-) -> None:
-    """Tell the story of an outage, from a file of the flight recorder's."""
-    from rich.console import Console
-
-    from failsoft.service.replay_view import print_story
-
-    raise typer.Exit(print_story(file, Console(), shows_routine=routine))
+app.command()(demo)
+app.command()(serve)
+app.command()(check)
+app.command()(replay)
+app.command()(tree)
+app.command()(top)
+app.command()(restart)
+app.command()(drain)
+app.command()(doctor)
 
 
 def main() -> None:

@@ -10,22 +10,15 @@ from collections.abc import AsyncIterator, Callable
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
-from rich.tree import Tree
 
-from failsoft.actors import System, TreeNode
+from failsoft.actors import System
+from failsoft.service.page.rates import Rates
+from failsoft.service.page.rows import rows_of
+from failsoft.service.tree_view import tree_view
+from failsoft.telemetry.probes import nodes
 
 _FRAMES_A_SECOND = 4
 _LINES = 12
-_NAME_WIDTH = 20
-_COLOURS = {
-    "ready": "green",
-    "busy": "cyan",
-    "running": "green",
-    "loading": "yellow",
-    "starting": "yellow",
-    "down": "red",
-    "failed": "red",
-}
 
 
 class View:
@@ -34,7 +27,7 @@ class View:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._lines: deque[str] = deque(maxlen=_LINES)
-        self._tokens: dict[str, tuple[float, int, float]] = {}
+        self._rates = Rates()
 
     def tell(self, line: str) -> None:
         """Show a line."""
@@ -68,41 +61,6 @@ class View:
         lines = Text("\n".join(self._lines), overflow="ellipsis", no_wrap=True)
         if system is None:
             return lines
-        now = system.clock.now()
-        return Group(*(self._branch(top, now, 0) for top in system.tree()), Text(), lines)
-
-    def _branch(self, node: TreeNode, now: float, depth: int) -> Tree:
-        branch = Tree(self._label(node, now, _NAME_WIDTH - 4 * depth))
-        for child in node.children:
-            branch.children.append(self._branch(child, now, depth + 1))
-        return branch
-
-    def _label(self, node: TreeNode, now: float, name_width: int) -> Text:
-        shows = node.shows
-        state = shows.get("model_state", node.state)
-        name = f"{node.name:{name_width}} "
-        text = Text.assemble((name, "bold"), (f"{state:9}", _COLOURS.get(state, "")))
-        if node.restarts:
-            text.append(f" restarts {node.restarts}", "red")
-        if "model_state" in shows:
-            queue = shows["waiting"] + shows["running"]
-            text.append(f" queue {queue:2}  {self._rate(node, now):5.1f} tokens/s")
-            if state == "loading" and shows["total_bytes"]:
-                text.append(f"  {100 * shows['loaded_bytes'] // shows['total_bytes']} % loaded")
-        if "answers_with" in shows:
-            text.append(f" answers with {shows['answers_with'] or 'nobody'}", "magenta")
-            text.append(f"  in hand {shows['in_hand']}  fell back {shows['fell_back']}")
-        for id, child in shows.get("children", {}).items():
-            if child["until"] is not None and child["until"] > now:
-                text.append(f"  {id} restarts in {child['until'] - now:.1f} s", "yellow")
-        return text
-
-    def _rate(self, node: TreeNode, now: float) -> float:
-        """Give tokens a second, over the last second or so: one step of a worker makes one."""
-        tokens = int(node.shows["steps"])
-        at, before, rate = self._tokens.get(node.path, (now, tokens, 0.0))
-        if now - at >= 1:
-            rate = max(0, tokens - before) / (now - at)
-            at, before = now, tokens
-        self._tokens[node.path] = (at, before, rate)
-        return rate
+        now, tree = system.clock.now(), system.tree()
+        self._rates.look(nodes(tree), now)
+        return Group(tree_view(rows_of(tree, self._rates.now, now), now), Text(), lines)

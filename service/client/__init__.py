@@ -1,0 +1,1 @@
+"""A small client of a running service, for the operator's commands."""

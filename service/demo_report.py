@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from failsoft.service.demo_chat import Chat
 from failsoft.service.demo_run import DemoResult
 from failsoft.telemetry import ErrorReport
 
@@ -45,6 +46,7 @@ def write_json(result: DemoResult, path: Path) -> None:
         "outcomes": result.outcomes,
         "errors": result.errors,
         "alerts": result.alerts,
+        "chat": result.chat,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n")
@@ -68,6 +70,8 @@ def print_report(result: DemoResult, console: Console) -> None:
     console.print(faults)
     _print_errors(result.errors, console)
     _print_alerts(result.alerts, console)
+    if result.chat is not None:
+        _print_chat(result.chat, console)
     for words in result.broken_laws:
         console.print(f"[bold red]Broken:[/] {words}")
 
@@ -90,3 +94,11 @@ def _print_alerts(alerts: list[dict[str, Any]], console: Console) -> None:
         colour = "green" if alert["status"] == "resolved" else "yellow"
         rows.add_row(f"[{colour}]{alert['status']}[/]", alert["severity"], alert["summary"])
     console.print(rows)
+
+
+def _print_chat(chat: Chat, console: Console) -> None:
+    """Print the chat over HTTP. What a model says may look like markup."""
+    console.print(f"A chat by OpenAI's client, at {chat.base_url}", style="italic")
+    console.print(f"  > {chat.question}", markup=False)
+    console.print(f"  {chat.answer}", markup=False)
+    console.print(f"  [dim]{chat.model_used}, {chat.seconds:.1f} s[/]")

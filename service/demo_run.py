@@ -21,6 +21,7 @@ from failsoft.messages.events import (
     WorkerHung,
     WorkerReady,
 )
+from failsoft.service.demo_chat import Chat, chat, has_client
 from failsoft.service.demo_faults import FaultRecord, Faults
 from failsoft.service.demo_ledger import Ledger, Outcome
 from failsoft.service.demo_receiver import DemoReceiver
@@ -63,6 +64,7 @@ class DemoResult(msgspec.Struct, frozen=True):
     seconds: float
     errors: ErrorReport
     alerts: list[dict[str, Any]]
+    chat: Chat | None
 
     @property
     def broken_laws(self) -> list[str]:
@@ -78,6 +80,7 @@ class DemoResult(msgspec.Struct, frozen=True):
             "nobody was alerted to the worker that hung": not any(
                 alert["rule"] == "worker_hung" for alert in self.alerts
             ),
+            "the chat over HTTP came to nothing": self.chat is not None and not self.chat.answer,
         }
         return [words for words, found in checks.items() if found]
 
@@ -98,6 +101,7 @@ class Demo:
         self.faults: Faults | None = None
         self.restarts = 0
         self.hangs = 0
+        self._chat: Chat | None = None
         self._primary_ready = asyncio.Event()
 
     async def run(self) -> DemoResult:
@@ -129,7 +133,16 @@ class Demo:
             await self._primary_ready.wait()  # the last of the healing is part of the picture
             watch.look()
             await system.ref(RECORDER).ask(DumpFlight(str(self._flight)))
-            return seconds, await system.ref(ERRORS).ask(GetErrors())
+            errors = await system.ref(ERRORS).ask(GetErrors())
+            await self._chat_over_http(system)
+            return seconds, errors
+
+    async def _chat_over_http(self, system: System) -> None:
+        if not has_client():
+            self._tell("no chat over HTTP: pip install openai for that")
+            return
+        self._chat = await chat(system, {"text": ROUTER}, DEADLINE_SECONDS)
+        self._tell(f"OpenAI's client at {self._chat.base_url} was answered")
 
     async def _serve_round(self, router: Ref, round: int) -> None:
         await self._primary_ready.wait()
@@ -244,6 +257,7 @@ class Demo:
             seconds=seconds,
             errors=errors,
             alerts=alerts,
+            chat=self._chat,
         )
 
 

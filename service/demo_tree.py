@@ -2,9 +2,10 @@
 
 root                      one_for_one
 ├── telemetry             rest_for_one    metrics, errors, health, webhook, alerts
-└── text                  router          primary → understudy
+└── text                  router          primary → understudy → stand-in
     ├── primary           model actor     SmolLM2 in a worker process
-    └── understudy        model actor     the same in another one, for shorter answers
+    ├── understudy        model actor     the same in another one, for shorter answers
+    └── stand-in          model actor     the small model in the package, if all else fails
 recorder                  one_for_one     beside the root, to hear of its end
 └── flight                flight recorder
 """
@@ -69,6 +70,7 @@ def demo_tree(
             "text",
             model("primary", text(), shutdown=2.0),
             model("understudy", text(max_tokens_limit=UNDERSTUDY_TOKENS), shutdown=2.0),
+            model("stand-in", text_worker("failsoft:tiny-text", threads=1), shutdown=2.0),
             backoff=Backoff(base=0.5),
         ),
     )

@@ -100,8 +100,11 @@ def test_the_laws_hold_through_all_faults(demo: Run, tmp_path: Path) -> None:
     log = [json.loads(line) for line in (tmp_path / "demo.log").read_text().splitlines()]
     finished = [line for line in log if line["event"] == "RequestFinished"]
     assert sorted(line["correlation_id"] for line in finished) == [
-        f"demo-{number:02}" for number in range(1, 25)
+        *(f"demo-{number:02}" for number in range(1, 25)),
+        "demo-chat",
     ]
+    assert told["chat"]["answer"]
+    assert told["chat"]["model_used"] == "primary"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -7,7 +7,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from failsoft.actors import Actor, Overflow, handles
+from failsoft.actors import Actor, ExitReason, Overflow, handles
 from failsoft.actors.errors import describe
 from failsoft.messages import Message, Request
 from failsoft.telemetry.events import HealthChanged
@@ -51,6 +51,11 @@ class HealthActor(Actor):
         for check in self._health.checks.values():
             self.context.send_after(0, RunCheck(check.name))
             self.context.send_every(check.interval, RunCheck(check.name))
+
+    def on_shutdown(self, reason: ExitReason) -> bool:
+        # A check takes seconds, and nobody waits for what it finds any more.
+        self.context.exit(reason)
+        return False
 
     def inspect(self) -> dict[str, Any]:
         return {

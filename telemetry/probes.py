@@ -6,7 +6,7 @@ A model that loads is alive and not ready. Pure: a picture of the tree in, an an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -31,12 +31,33 @@ def nodes(tree: Tree) -> Iterator[TreeNode]:
         yield from top.walk()
 
 
+def candidates_of(node: TreeNode) -> dict[str, Any] | None:
+    """Give what a router shows of its candidates, by id; None for any other actor.
+
+    An actor of somebody's own may show anything by the same name.
+    """
+    match node.shows:
+        case {"strategy": _, "candidates": dict(candidates)}:
+            return candidates
+        case _:
+            return None
+
+
+def degradation(tree: Tree) -> tuple[str, float | None]:
+    """Give the level that the load allows, and that load, from 0 to 1; None where none is known."""
+    for node in nodes(tree):
+        match node.shows:
+            case {"degradation_level": str(level), "load": float() | None as load}:
+                return level, load
+    return "full", None
+
+
 def model_states(tree: Tree) -> dict[str, str]:
     """Give the readiness state of each model, by path; ``down`` is between incarnations."""
     told: dict[str, str] = {}
     for node in nodes(tree):
         # Parents come first: what is below says better, where there is anything below.
-        for id in node.shows.get("candidates", ()):
+        for id in candidates_of(node) or ():
             told[f"{node.path}/{id}"] = "down"
         if node.path in told or "model_state" in node.shows:
             told[node.path] = node.shows.get("model_state", node.state)
@@ -90,7 +111,7 @@ def _routes(tree: Tree) -> dict[str, list[TreeNode]]:
     found: dict[str, list[TreeNode]] = {}
 
     def look(node: TreeNode, parent: str) -> None:
-        if "candidates" in node.shows:
+        if candidates_of(node) is not None:
             found[node.path] = list(node.walk())
         elif "model_state" in node.shows:
             found.setdefault(parent, []).append(node)
@@ -106,13 +127,12 @@ def _routes(tree: Tree) -> dict[str, list[TreeNode]]:
 def _why_not(path: str, models: list[TreeNode]) -> str:
     """Say why nothing there takes requests; empty where something does."""
     first = models[0]
-    if "candidates" not in first.shows:
+    candidates = candidates_of(first)
+    if candidates is None:
         is_fine = any(model.is_ready for model in models)
         states = {model.name: model.shows["model_state"] for model in models}
     else:
-        states = {
-            id: _state(info, first.path, models) for id, info in first.shows["candidates"].items()
-        }
+        states = {id: _state(info, first.path, models) for id, info in candidates.items()}
         is_fine = first.is_ready and "" in states.values()
     said = ", ".join(f"{name} is {state}" for name, state in states.items() if state)
     return "" if is_fine else f"{path} has no model to ask: {said or 'it has none'}"

@@ -40,7 +40,7 @@ def _read_shown(metrics: Metrics, path: str, shows: dict[str, Any]) -> None:
         case {"model_state": str(state)}:
             metrics.model_state.set_one_of(path, state, states=MODEL_STATES)
             _read_worker(metrics, path, shows)
-        case {"candidates": dict(candidates)}:
+        case {"strategy": _, "candidates": dict(candidates)}:
             for model, info in candidates.items():
                 _read_candidate(metrics, path, model, info)
         case {"load": load, "degradation_level": str(level)}:

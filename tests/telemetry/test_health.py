@@ -11,7 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from failsoft.actors import Ref, System
-from failsoft.messages.events import Event
+from failsoft.messages.events import ActorStopped, Event
 from failsoft.supervisors import NO_WAIT, child, supervisor
 from failsoft.telemetry import (
     GetHealth,
@@ -94,6 +94,16 @@ async def test_a_critical_check_makes_it_critical(system: System, events: list[E
     (change,) = [event for event in events if isinstance(event, HealthChanged)]
     assert (change.before, change.after) == ("healthy", "critical")
     assert change.critical_failures == ("disk",)
+
+
+async def test_a_stop_waits_for_no_check(system: System, events: list[Event]) -> None:
+    """A check may take seconds, and a service that ends has them not to spare."""
+    health = await watch(system, HealthCheck("slow", hangs, timeout=60))
+    await asyncio.sleep(1)
+    began = system.clock.now()
+    await system.stop(health)
+    assert system.clock.now() == began
+    assert [str(each.reason) for each in events if isinstance(each, ActorStopped)] == ["shutdown"]
 
 
 async def test_a_check_that_hangs_is_failed_at_its_timeout_and_delays_no_other(

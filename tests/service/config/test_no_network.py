@@ -38,7 +38,7 @@ def test_openai_client_is_answered_without_a_network(tmp_path: Path) -> None:
         )
         embedding = client.embeddings.create(model="embeddings", input="What do cats eat?")
         image = client.images.generate(model="images", prompt="a red circle", size="256x256")
-    assert "fish" in (chat.choices[0].message.content or "")
+    assert "cats" in (chat.choices[0].message.content or "").lower()
     assert completion.choices[0].text
     assert len(embedding.data[0].embedding) == 128
     assert image.data is not None

@@ -1,57 +1,18 @@
-"""A connection as uvicorn has it, with one write for an answer's head and body, and bounds."""
+"""One write for an answer's head and its body, where uvicorn makes two of it."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, cast
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-# What a request's headers may have together; of the first read, which may have a body too, more.
-_MOST_HEAD_BYTES: Final = 64 * 1024
-_READER_LIMIT: Final = 30.0
-
-
-class OneWriteProtocol(HttpToolsProtocol):
-    """Be uvicorn's protocol, and hold a head back until the body that follows it at once.
-
-    reader_limit: seconds after which a connection that is to be closed is, though its reader has
-    taken nothing of what was sent. Headers that don't end are refused; uvicorn has no bound.
-    """
-
-    def __init__(self, *arguments: Any, reader_limit: float = _READER_LIMIT, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._reader_limit = reader_limit
-        self._is_in_head = False
-        self._head_bytes = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        one_write = OneWrite(transport, self._reader_limit)
-        super().connection_made(cast(asyncio.Transport, one_write))
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._is_in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The headers are too large.")
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
-
-    def on_headers_complete(self) -> None:
-        self._is_in_head = False
-        super().on_headers_complete()
+from typing import Any
 
 
 class OneWrite:
     """Be a transport whose writes of one turn of the loop are one write.
 
-    reader_limit: seconds that its end waits for a reader who takes nothing.
+    reader_limit: seconds that its end waits for a reader who takes nothing of what was written.
     """
 
-    def __init__(self, transport: asyncio.Transport, reader_limit: float = _READER_LIMIT) -> None:
+    def __init__(self, transport: asyncio.Transport, reader_limit: float) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._reader_limit = reader_limit
@@ -71,7 +32,7 @@ class OneWrite:
         self._await_reader(self._transport.get_write_buffer_size())
 
     def _await_reader(self, left: int) -> None:
-        """End the connection where its reader takes nothing: a transport waits for ever."""
+        # A transport that is closed waits for ever for what was written to be taken.
         if left:
             self._loop.call_later(self._reader_limit, self._look_at_reader, left)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from .served import PATIENCE, ServedProcess, post, read_all, read_until
+from .served import PATIENCE, ServedProcess, post, read_all, read_until, serving
 
 # Its worker has one request at a time: that it answers another shows that the last is over.
 SINGLE = {"model": "single"}
@@ -73,3 +75,24 @@ def test_one_that_reads_too_slowly(client: httpx2.Client, service: ServedProcess
         # The slot is free again, though nothing was read and the connection is there.
         assert is_free(client)
         assert b"[DONE]" not in read_all(connection)
+
+
+def test_one_that_reads_nothing_more(tmp_path: Path) -> None:
+    """SRV-06 Its connection is given up, too; it would hold up the end for all of the grace."""
+    with (
+        contextlib.closing(serving(tmp_path)) as service,
+        service.connect(receive_buffer=4096) as connection,
+    ):
+        connection.sendall(post("/v1/completions", body("flood", stream=True)))
+        read_until(connection, b"data: ")
+        service.tell()
+        assert service.status() == 0
+
+
+def test_headers_that_do_not_end(service: ServedProcess) -> None:
+    """SRV-06 Are refused before they fill the memory."""
+    with service.connect() as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Endless: ")
+        with contextlib.suppress(OSError):
+            connection.sendall(b"x" * 131072)
+        assert b"The headers are too large." in read_all(connection)

@@ -9,14 +9,17 @@ import pytest
 
 from failsoft.service.http.one_write import OneWrite
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
+
+LIMIT = 30
 
 
 class Transport:
-    """Take note of what is done to it."""
+    """Take note of what is done to it. untaken: what it tells of its buffer, each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *untaken: int) -> None:
         self.done: list[Any] = []
+        self.untaken = list(untaken)
 
     def write(self, data: bytes) -> None:
         self.done.append(data)
@@ -24,13 +27,20 @@ class Transport:
     def close(self) -> None:
         self.done.append("closed")
 
+    def get_write_buffer_size(self) -> int:
+        return self.untaken.pop(0)
+
+    def abort(self) -> None:
+        self.done.append("aborted")
+
     def get_extra_info(self, name: str) -> str:
         return f"the {name}"
 
 
-def pair() -> tuple[OneWrite, list[Any]]:
-    transport = Transport()
-    return OneWrite(cast(asyncio.Transport, transport)), transport.done
+def pair(*untaken: int) -> tuple[OneWrite, list[Any]]:
+    """Give it, and what it does. untaken: how many bytes its reader has yet to take, by turns."""
+    transport = Transport(*untaken)
+    return OneWrite(cast(asyncio.Transport, transport), LIMIT), transport.done
 
 
 async def test_a_head_and_its_body() -> None:
@@ -57,12 +67,22 @@ async def test_a_head_alone() -> None:
 
 async def test_what_is_held_at_the_end() -> None:
     """Goes out before the connection is closed."""
-    transport, done = pair()
+    transport, done = pair(0)
     transport.write(b"head")
     transport.close()
     assert done == [b"head", "closed"]
     await asyncio.sleep(0)
     assert done == [b"head", "closed"]
+
+
+async def test_a_reader_who_takes_nothing() -> None:
+    """SRV-06 Holds a closed connection up to the limit; a slow one for as long as it goes on."""
+    transport, done = pair(50, 20, 20)
+    transport.close()
+    await asyncio.sleep(LIMIT + 1)
+    assert done == ["closed"]
+    await asyncio.sleep(LIMIT)
+    assert done == ["closed", "aborted"]
 
 
 async def test_all_else_is_the_transports() -> None:

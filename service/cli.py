@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError as error:
+    raise SystemExit("This needs more packages; run pip install 'failsoft[serve]'.") from error
 
 from failsoft.service.commands.check import check
 from failsoft.service.commands.demo import demo

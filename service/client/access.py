@@ -50,7 +50,8 @@ def access_to(url: str, environment: Mapping[str, str], token_file: Path | None 
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise BadAccess(f"{url!r} is no URL: {error}.") from error
-    if parts.scheme not in ("http", "https") or not host:
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if parts.scheme not in ("http", "https") or not host or not is_plain:
         raise BadAccess(f"{url!r} is no URL of a service; give one like http://127.0.0.1:8000.")
     if parts.username is not None or parts.password is not None:
         raise BadAccess(f"Leave the password out of the URL; {TOKEN} is the place for a token.")

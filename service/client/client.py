@@ -94,8 +94,11 @@ class ServiceClient:
         with contextlib.closing(kind(access.host, access.port, timeout=limit)) as connection:
             try:
                 connection.request(method, access.prefix + path, body, headers)
-                answer = connection.getresponse()
-                return _Answer(answer.status, answer.read(_MOST_BYTES))
+                with connection.getresponse() as answer:
+                    said = answer.read(_MOST_BYTES)
+                    if answer.length:  # a bounded read doesn't mind that there is more to come
+                        raise http.client.IncompleteRead(said, answer.length)
+                    return _Answer(answer.status, said)
             except (OSError, http.client.HTTPException) as error:
                 raise _unreachable(access, error, limit) from error
 
@@ -150,6 +153,8 @@ def _unreachable(access: Access, error: Exception, limit: float) -> Unreachable:
             why = "nothing listens there; is the service started, and is this its port?"
         case TimeoutError():
             why = f"no answer came within {limit:g} s."
+        case http.client.IncompleteRead():
+            why = "its answer ended in the midst; the service ends, say."
         case OSError():
             why = f"{error}."
         case _:

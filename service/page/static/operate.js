@@ -20,9 +20,12 @@ export function begin(again, steerable) {
   });
   find("sign-in-form").addEventListener("submit", (event) => {
     event.preventDefault();
+    const typed = find("token").value.trim();
+    // A browser sends no header with others, and what can't be sent looks like no connection.
+    if (!/^[ -~]+$/.test(typed)) return say(find("sign-in-error"), "It has characters that no token has.");
     isAsking = true;
-    token.keep(find("token").value.trim());
-    listenAgain();
+    token.keep(typed);
+    return listenAgain();
   });
   find("service-actions").addEventListener("click", () => offer("The service", "", [DRAIN_SERVICE]));
   for (const button of document.querySelectorAll("[data-closes]")) {

@@ -57,6 +57,15 @@ def test_what_listens_speaks_no_http(command: Command) -> None:
     assert "what listens there doesn't speak HTTP" in result.stderr
 
 
+def test_an_answer_that_ends_in_the_midst(command: Command) -> None:
+    """Is a service that ends, and not something else."""
+    half = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{"
+    with answering(half) as url:
+        result = command("tree", "--url", url)
+    assert result.exit_code == 3
+    assert "ended in the midst" in result.stderr
+
+
 def test_what_answers_is_something_else(command: Command) -> None:
     """Such as an app that the service is mounted in."""
     page = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"
@@ -125,6 +134,8 @@ def test_no_token_and_a_wrong_one(command: Command, service: ServedProcess) -> N
         ("localhost:8000", "is no URL of a service"),
         ("ftp://localhost", "is no URL of a service"),
         ("http://", "is no URL of a service"),
+        ("http://local host", "is no URL of a service"),
+        ("http://localhost/caf\u00e9", "is no URL of a service"),
         ("http://localhost:eight", "is no URL"),
         ("http://me:secret@localhost", "Leave the password out of the URL"),
         ("http://localhost/?a=b", "leave out what is after it"),

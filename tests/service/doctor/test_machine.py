@@ -44,10 +44,10 @@ def test_python(version: tuple[int, ...], level: str) -> None:
 
 @pytest.mark.parametrize(
     ("installed", "level"),
-    [({"uvloop", "httptools"}, "ok"), ({"uvloop"}, "warn"), (set(), "warn")],
+    [({"uvloop", "httptools"}, "ok"), ({"httptools"}, "warn")],
 )
 def test_event_loop(installed: set[str], level: str) -> None:
-    """Without uvloop and httptools all works, and slower."""
+    """Without uvloop all works, and slower."""
     assert told(machine.event_loop(installed))[0] == level
 
 

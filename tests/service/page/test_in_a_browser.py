@@ -100,6 +100,10 @@ def test_the_buttons_need_the_token(looked_at: Looks, opened: Opens) -> None:
     assert page.evaluate(refused) == 401
     sign_in(page, "not the operators' token")
     expect(page.get_by_role("alert").first).to_have_text("That isn't the operators' token.")
+    page.get_by_label("Token", exact=True).fill("pasted\u200b")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").first).to_contain_text("It has characters")
+    expect(page.locator("#connection")).to_have_text("live")
     page.get_by_label("Token", exact=True).fill(TOKEN)
     page.keyboard.press("Enter")
     order(page, PRIMARY, "Restart")

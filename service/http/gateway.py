@@ -124,7 +124,7 @@ class Gateway:
     def check_open(self) -> None:
         """Raise ModelOverloaded where no more work is taken."""
         if self.is_draining:
-            raise ModelOverloaded("The service is shutting down; send the request once more.")
+            raise ModelOverloaded("The service takes no more work; send the request once more.")
 
     def drain(self) -> None:
         """Take no more work; what is in hand goes on."""

@@ -96,7 +96,7 @@ def _live(tree: tuple[TreeNode, ...] | None) -> Probe:
 
 def _ready(exchange: Exchange, tree: tuple[TreeNode, ...] | None) -> Probe:
     if exchange.gateway.is_draining:
-        return Probe(False, ("the service is shutting down",))
+        return Probe(False, ("the service takes no more work",))
     return readiness(tree) if tree else _DOWN
 
 

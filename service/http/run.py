@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import math
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ import structlog
 import uvicorn
 
 from failsoft.service.http.app import FailsoftApp
-from failsoft.service.http.one_write import OneWriteProtocol
+from failsoft.service.http.connection import Connection
 from failsoft.service.http.systemd import READY, STOPPING, Systemd
 from failsoft.telemetry import log_events
 
@@ -58,14 +59,15 @@ def http_server(app: FailsoftApp, grace: float = 0.0) -> uvicorn.Server:
     grace: seconds in which what is in hand may be done, once its ``should_exit`` is set.
     """
     limit = app.gateway.policy.slow_reader_limit
+    limit_of_end = None if math.isinf(grace) else max(1, round(grace + _LAST_WORDS))
     config = uvicorn.Config(
         app,
-        http=cast(Any, functools.partial(OneWriteProtocol, reader_limit=limit)),
+        http=cast(Any, functools.partial(Connection, reader_limit=limit)),
         lifespan="off",  # run around the server, so that a tree that fails ends it
         log_config=None,
         access_log=False,  # RequestFinished tells of each request, in the log of events
         server_header=False,
-        timeout_graceful_shutdown=max(1, round(grace + _LAST_WORDS)),
+        timeout_graceful_shutdown=limit_of_end,
     )
     return _Server(config)
 

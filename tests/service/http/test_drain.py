@@ -42,6 +42,15 @@ def told(service: ServedProcess, number: signal.Signals = signal.SIGTERM) -> Non
         assert read_all(idle) == b""
 
 
+def test_a_grace_without_a_bound_is_one(tmp_path: Path) -> None:
+    """SRV-05 It ends when what is in hand has."""
+    with held(tmp_path, grace="inf") as (service, stream, gate):
+        told(service)
+        gate.open()
+        assert b"data: [DONE]" in read_all(stream)
+        assert service.status() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_in_hand_is_answered(tmp_path: Path, number: signal.Signals) -> None:
     """SRV-05 Nobody can connect any more, what was begun ends well, and the end is 0."""
@@ -89,7 +98,7 @@ def test_draining_refuses_work_and_is_not_ready(tmp_path: Path) -> None:
         )
         ready, refused = client.get("/readyz"), client.post("/generate", json={"prompt": "a"})
         assert (ready.status_code, refused.status_code) == (503, 503)
-        assert ready.json()["reasons"] == ["the service is shutting down"]
+        assert ready.json()["reasons"] == ["the service takes no more work"]
         assert refused.json()["error_type"] == "model_overloaded"
         assert "retry-after" in refused.headers
         assert client.get("/livez").status_code == 200

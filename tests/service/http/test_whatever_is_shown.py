@@ -60,7 +60,8 @@ async def client(app: FailsoftApp) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/health", "/livez", "/readyz", "/startupz", "/status", "/tree", "/operator/quarantine"]
+    "path",
+    ["/health", "/livez", "/readyz", "/startupz", "/status", "/tree", "/operator/quarantine"],
 )
 async def test_each_endpoint_answers(client: httpx2.AsyncClient, path: str) -> None:
     """A pod must not be taken out of use for a word that an actor chose."""

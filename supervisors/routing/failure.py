@@ -10,10 +10,15 @@ from failsoft.messages import (
     GenerationFailed,
     InferenceError,
     InferenceTimeout,
+    InvalidInput,
     ModelOverloaded,
     PoisonedRequest,
     WorkerLost,
 )
+
+
+class NotTaken(InvalidInput):
+    """Tell that a model has no handler for a request, such as for a stream; another may have."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -60,6 +65,8 @@ class Failure(msgspec.Struct, frozen=True):
             case InferenceTimeout():
                 # Of its own, or the request's, after which nobody else is asked anyway.
                 return cls(error, False, True, False, True)
+            case NotTaken():
+                return cls(error, False, False, False, False)
             case PoisonedRequest() | Cancelled():
                 return cls(error, True, False, False, False)
             case ModelOverloaded():

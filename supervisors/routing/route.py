@@ -9,7 +9,7 @@ import msgspec
 
 from failsoft.messages import InferenceError, InferenceTimeout, ModelOverloaded
 from failsoft.supervisors.routing.degradation import Level, warning_for
-from failsoft.supervisors.routing.failure import Failure
+from failsoft.supervisors.routing.failure import Failure, NotTaken
 from failsoft.supervisors.routing.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -178,7 +178,11 @@ class Route(msgspec.Struct, eq=False):
 
     def all_failed(self, targets: int, **details: Any) -> InferenceError:
         """Give the one error for a request that no model answers."""
-        if targets == 1 and self.last is not None:
+        failures = self.round.values()
+        is_taken_by_none = len(failures) == targets and all(
+            isinstance(each.error, NotTaken) for each in failures
+        )
+        if self.last is not None and (targets == 1 or is_taken_by_none):
             return self.error(self.last, **details)
         said = ModelOverloaded(
             "No model of this route can answer now; try again later.",

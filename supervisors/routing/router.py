@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from failsoft.actors import ExitReason, Reply, current_correlation_id, handles
+from failsoft.actors import ExitReason, Reply, UnknownMessage, current_correlation_id, handles
 from failsoft.actors.handlers import Handler, deferring_handler
 from failsoft.actors.relay import forward
 from failsoft.actors.reply import StreamReply
@@ -34,6 +34,7 @@ from failsoft.supervisors.routing.carried import (
     outcome_of,
 )
 from failsoft.supervisors.routing.dispatcher import Dispatcher
+from failsoft.supervisors.routing.failure import NotTaken
 from failsoft.supervisors.routing.load import LoadGauge
 from failsoft.supervisors.routing.moves import (
     Answer,
@@ -209,6 +210,9 @@ class Router(Operated):
             pass_on = functools.partial(self._pass_on, attempt) if route.is_stream else None
             reply = forward(cell.ref, route.request, carried.reply, carried.context, pass_on)
         except Exception as error:
+            if isinstance(error, UnknownMessage):
+                how = "be streamed" if route.is_stream else "be answered whole"
+                error = NotTaken(f"{route.kind} can't {how} by {attempt.target.spec.called}.")
             if attempt.route.traceparent is not None:
                 self._attempt_ended(attempt, outcome_of(error))
             self._carry_out(self._dispatcher.failed(attempt, error, self._now()))

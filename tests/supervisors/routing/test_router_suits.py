@@ -10,12 +10,13 @@ from failsoft.actors import Actor, System, handles, streams
 from failsoft.messages import (
     ContextLengthExceeded,
     GenerateText,
+    InvalidInput,
     ModelOverloaded,
     Request,
     Streamed,
     TextReply,
 )
-from failsoft.supervisors import candidate
+from failsoft.supervisors import Breaker, candidate
 
 from .router_actors import HELLO, USAGE, circuit_of, scripted, spawn_router
 
@@ -161,3 +162,32 @@ async def test_what_a_candidate_answers_need_not_have_the_fields_of_a_text(
     ref = await spawn_router(system, candidate("a", Numbering, max_context=5), requests=(Numbers,))
     async with ref.stream(Numbers()) as chunks:
         assert [chunk async for chunk in chunks] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("names", [("whole",), ("whole", "too")])
+async def test_a_stream_that_no_handler_takes_isnt_held_against_the_model(
+    system: System, names: tuple[str, ...]
+) -> None:
+    """BR-08 Else any caller could open its circuit; what it answers whole goes on."""
+    models = [candidate(name, Talking) for name in names]
+    ref = await spawn_router(system, *models, breaker=Breaker(consecutive_failures=1))
+    with pytest.raises(InvalidInput, match="stream"):
+        async for _ in ref.stream(HELLO):
+            pass
+    assert await circuit_of(ref, "whole") == "closed"
+    assert (await ref.ask(HELLO)).model_used == "whole"
+
+
+async def test_a_stream_that_no_handler_takes_goes_to_a_model_that_streams(
+    system: System,
+) -> None:
+    """Also where its candidate doesn't say ``streams=False``."""
+    ref = await spawn_router(
+        system,
+        candidate("whole", Talking),
+        candidate("chunks", scripted("x", "END")),
+        breaker=Breaker(consecutive_failures=1),
+    )
+    async with ref.stream(HELLO) as chunks:
+        assert {chunk.model_used async for chunk in chunks} == {"chunks"}
+    assert await circuit_of(ref, "whole") == "closed"

@@ -13,6 +13,7 @@ from failsoft.service.config.candidates import candidate_of
 from failsoft.service.config.health import HealthConfig
 from failsoft.service.config.lineup import lineups
 from failsoft.service.config.models import RemoteModelConfig, WorkerModel
+from failsoft.service.config.paths import check_regular
 from failsoft.service.config.receivers import ReceiverConfig
 from failsoft.service.config.secret import Secrets
 from failsoft.service.config.sections import ServiceConfig, TelemetryConfig, TreeConfig
@@ -69,8 +70,11 @@ def paths_of(routes: Mapping[str, ServedRoute]) -> dict[str, str]:
 
 def keys_of(service: ServiceConfig) -> ApiKeys | None:
     """Read the callers' keys. Raise ValueError, OSError."""
-    file = service.keys_file
-    return None if file is UNSET else ApiKeys.from_file(Path(file))
+    if service.keys_file is UNSET:
+        return None
+    file = Path(service.keys_file)
+    check_regular(file)
+    return ApiKeys.from_file(file)
 
 
 def operator_hash_of(service: ServiceConfig, secrets: Secrets) -> str | None:

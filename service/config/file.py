@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from failsoft.service.config.build import check_part
 from failsoft.service.config.mistakes import BadConfig, Mistake, written
 from failsoft.service.config.names import wrong_names
+from failsoft.service.config.paths import check_regular
 from failsoft.service.config.positions import Positions
 from failsoft.service.config.reader import Reader
 from failsoft.service.config.secret import Secrets
@@ -50,6 +51,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
 
 def _text(path: Path, name: str) -> str:
     try:
+        check_regular(path)
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
@@ -58,7 +60,7 @@ def _text(path: Path, name: str) -> str:
         raise BadConfig([Mistake(name, None, "", f"has over {_MOST_BYTES} bytes; is it TOML?")])
     try:
         # As tomllib does, so that lines are counted alike.
-        return content.decode().replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise BadConfig([Mistake(name, line, "", "is not UTF-8; save it as such")]) from error

@@ -24,7 +24,9 @@ class Mistake(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return ": ".join(filter(None, (place, self.key, self.said)))
+        told = ": ".join(filter(None, (place, self.key, self.said)))
+        # A file may hold anything, and terminals heed some of it.
+        return "".join(each if each.isprintable() else repr(each)[1:-1] for each in told)
 
 
 class BadConfig(Exception):

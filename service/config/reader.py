@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from failsoft.service.config.mistakes import quoted
+from failsoft.service.config.paths import path_in
 from failsoft.service.config.positions import KeyPath
 from failsoft.service.config.secret import Secrets
 from failsoft.service.config.source import resolved
@@ -62,9 +63,7 @@ class Reader:
             return self._struct(value, kind, path)
         if isinstance(origin, type) and issubclass(origin, Mapping):
             return self._mapping(value, arguments[1], path)
-        if isinstance(origin, type) and issubclass(origin, Sequence) and arguments[-1] is ...:
-            return self._items(value, arguments[0], path)
-        if origin is Sequence:
+        if origin is Sequence or arguments[-1:] == (...,):
             return self._items(value, arguments[0], path)
         return self._plain(value, kind, path)
 
@@ -164,7 +163,7 @@ class Reader:
                 case "open_or_secret":
                     self._secrets.open_or_secret(found)
                 case "path":
-                    return str(self._folder / Path(found).expanduser())
+                    return str(path_in(self._folder, found))
                 case "source":
                     return resolved(found, self._folder)
             return found

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from failsoft.service.config.paths import check_regular, path_in
+
 _NAMED: Final = re.compile(r"\$\{(?:file:([^}]+)|([A-Za-z_][A-Za-z0-9_]*))\}")
 _WAYS: Final = '"${NAME}", of the environment, or "${file:PATH}"'
 
@@ -41,8 +43,10 @@ class Secrets:
             if not value:
                 raise NoSecret(f"the environment has no {name}, or it is empty")
             return value
+        path = path_in(self._folder, file)
         try:
-            value = (self._folder / Path(file).expanduser()).read_text().strip()
+            check_regular(path)
+            value = path.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             raise NoSecret(f"{file} can't be read: {_reason(error)}") from None
         if not value:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -17,7 +18,7 @@ from failsoft.service.config.default import default_tree
 from failsoft.service.config.file import Loaded, load
 from failsoft.service.config.greeting import greeting
 from failsoft.service.config.reload import Reloader
-from failsoft.service.config.sections import LoggingConfig
+from failsoft.service.config.sections import LoggingConfig, TelemetryConfig
 from failsoft.service.http import serve
 from failsoft.service.http.run import listening_on
 from failsoft.telemetry import configure_logging
@@ -43,7 +44,9 @@ def serve_tree(
     try:
         listening = listening_on(**place)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        # Below 0 are the numbers of getaddrinfo, which has words of its own.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
         print(f"Nothing is served: {reason}; name another --host or --port.", file=output)
         return 1
     if file is not None:
@@ -61,14 +64,19 @@ def serve_tree(
 
 
 def _serve(file: Path | None, loaded: Loaded, listening: socket.socket) -> None:
-    tree = loaded.tree
-    if tree.telemetry.traces:
-        from failsoft.service.config.tracing import send_traces
+    with _traces(loaded.tree.telemetry):
+        built = build(loaded.tree, loaded.secrets)
+        reload = None if file is None else Reloader(file, loaded, built).reload
+        grace = loaded.tree.service.said("grace")
+        serve(built.app, sockets=[listening], on_hangup=reload, **grace)
 
-        send_traces()
-    built = build(tree, loaded.secrets)
-    reload = None if file is None else Reloader(file, loaded, built).reload
-    serve(built.app, sockets=[listening], on_hangup=reload, **tree.service.said("grace"))
+
+def _traces(config: TelemetryConfig) -> AbstractContextManager[None]:
+    if not config.traces:
+        return nullcontext()
+    from failsoft.service.config.tracing import sending_traces
+
+    return sending_traces()
 
 
 def _set_up_logging(config: LoggingConfig, output: TextIO) -> None:

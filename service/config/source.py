@@ -8,6 +8,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from failsoft.gpu.tiny import EMBEDDED, is_embedded
+from failsoft.service.config.paths import path_in
 
 Source: TypeAlias = Annotated[str, msgspec.Meta(extra={"is": "source"}, min_length=1)]
 
@@ -24,8 +25,10 @@ def resolved(source: str, folder: Path) -> str:
             raise ValueError(f"the package has no {source}, only {', '.join(EMBEDDED)}")
         return source
     if not (source.startswith(_BEGINS_PATHS) or source.endswith(".gguf")):
+        if source.count("/") > 1:
+            raise ValueError(f"{source} is no hub id; a path begins with ./, ../, ~ or /")
         return source
-    path = folder / Path(source).expanduser()
+    path = path_in(folder, source)
     if not path.exists():
         raise ValueError(f"there is no such file or folder: {source}")
     return str(path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from failsoft.service.config import BadConfig, load
 
 from .written import LEAST, mistakes
 
@@ -151,6 +154,24 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
             LEAST.replace("\n\n", '\nrun_in = "thread"\nthreads = 2\n\n', 1),
             ["4: models.primary.threads: can't be set with run_in='thread'"],
         ),
+        (
+            LEAST.replace('"scripted"', '"text"\nsource = "models/of/mine"', 1),
+            ["3: models.primary.source: models/of/mine is no hub id; a path begins with ./, "],
+        ),
+        (
+            LEAST.replace('"scripted"', '"text"\nsource = "./\\u001b[2J"', 1),
+            ["3: models.primary.source: there is no such file or folder: ./\\x1b[2J"],
+        ),
+        (
+            LEAST.replace('"scripted"', '"text"\nsource = "~no-such-user/a"', 1)
+            + '[telemetry]\nflight_folder = "~no-such-user/b"\n'
+            '[[telemetry.receivers]]\nkind = "slack"\nurl = "${file:~no-such-user/c}"',
+            [
+                "3: models.primary.source: the home folder of ~no-such-user/a isn't known",
+                "9: telemetry.flight_folder: the home folder of ~no-such-user/b isn't known",
+                "12: telemetry.receivers[0].url: the home folder of ~no-such-user/c isn't known",
+            ],
+        ),
     ],
 )
 def test_a_mistake_is_told_where_it_is(tmp_path: Path, text: str, said: list[str]) -> None:
@@ -175,6 +196,26 @@ def test_what_is_no_toml_is_told_by_its_line(tmp_path: Path, content: bytes, sai
     """SRV-09 And nothing else is, since nothing else was read."""
     (found,) = mistakes(tmp_path, content)
     assert found.startswith(said)
+
+
+def test_a_mark_at_the_beginning_is_no_mistake(tmp_path: Path) -> None:
+    """SRV-09 Some editors write one before all else."""
+    assert mistakes(tmp_path, b"\xef\xbb\xbf" + LEAST.encode()) == []
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """SRV-09 As the file itself, and as a file that it names: at a reload all would wait for it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    said = "can't be read: not a regular file"
+    with pytest.raises(BadConfig, match=said):
+        load(pipe)
+    url = '[[telemetry.receivers]]\nkind = "slack"\nurl = "${file:./pipe}"\n'
+    keys = '[service]\nkeys_file = "./pipe"\n'
+    (found,) = mistakes(tmp_path, LEAST + url)
+    assert found == f"9: telemetry.receivers[0].url: ./pipe {said}"
+    (found,) = mistakes(tmp_path, LEAST + keys)
+    assert found == f"8: service.keys_file: {said}"
 
 
 def test_the_command_tells_and_starts_nothing(tmp_path: Path) -> None:

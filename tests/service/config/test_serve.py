@@ -62,6 +62,16 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_host_that_is_not_known_is_told(tmp_path: Path) -> None:
+    """In the words of whoever looked for it."""
+    command = [sys.executable, "-P", "-m", "failsoft.service", "serve", "--host", "no host"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("Nothing is served: ")
+    assert "Unknown error" not in said
+
+
 def test_a_tree_that_gives_up_ends_the_service(tmp_path: Path) -> None:
     """With words, and the exit status 1; the recorder beside it has written its story."""
     (tmp_path / "tree.toml").write_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from failsoft.service.config.secret import Secrets
 from failsoft.service.config.telemetry_tree import recorder_of, telemetry_of
 from failsoft.testing import VirtualTimeLoop
 
-from .serving_tree import ServedTree
+from .serving_tree import PATIENCE, ServedTree
 from .written import LEAST, loaded, mistakes
 
 SECRETS = Secrets({}, Path())
@@ -145,3 +146,21 @@ def test_traces_and_otlp_are_sent_besides(tmp_path: Path) -> None:
         assert "telemetry/otlp" in tree
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(60) == 0
+
+
+def test_a_collector_that_hangs_keeps_nobody_from_ending(tmp_path: Path) -> None:
+    """What it doesn't take at the end is given up, and said to be."""
+    least = LEAST.replace('"scripted"', '"scripted"\nrun_in = "thread"')
+    (tmp_path / "tree.toml").write_text(
+        f'{least}[logging]\nformat = "json"\n[telemetry]\ntraces = true\n'
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environ = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "1000000",
+        }
+        with ServedTree(tmp_path, "tree.toml", environ=environ) as served:
+            assert served.ask("hello")["text"] == "hello"
+            served.process.send_signal(signal.SIGTERM)
+            served.until("traces.not_sent")
+            assert served.process.wait(PATIENCE) == 0

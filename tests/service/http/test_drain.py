@@ -92,6 +92,8 @@ def test_draining_refuses_work_and_is_not_ready(tmp_path: Path) -> None:
     """SRV-05 As an operator can begin it, while what balances the load looks elsewhere."""
     (tmp_path / "operator").touch()
     with held(tmp_path) as (service, stream, gate), service.client() as client:
+        # The other model may load yet; it answers once it has.
+        client.post("/generate", json={"prompt": "a", "model": "single"})
         assert client.get("/readyz").status_code == 200
         client.post(
             "/operator/drain", json={}, headers={"Authorization": f"Bearer {OPERATOR_TOKEN}"}

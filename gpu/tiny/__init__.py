@@ -10,6 +10,7 @@ _HERE = Path(__file__).resolve().parent
 # Of each name: its folder. No torch is needed to look one up.
 EMBEDDED: dict[str, Path] = {
     "failsoft:tiny-text": _HERE / "text",
+    "failsoft:tiny-image": _HERE / "image",
 }
 
 

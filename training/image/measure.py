@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from training.image.drawing import Pixels, colour_of, coverage
+from training.image.drawing import SIDE, Pixels, colour_of, coverage
 from training.image.scenes import COLOURS, PLAIN, SHAPES, Scene
 
 _NAMES = (*COLOURS, PLAIN)
 _PALETTE = np.array([colour_of(name) for name in _NAMES], np.float32)
 # Smaller ones are blurred edges, or specks that nobody would call a thing.
 _LEAST_PIXELS = 24
-_GRID = 24
-# Of a thing's box, the share that may differ from the shape it is most like.
-_MOST_UNLIKE = 0.22
-_LONGEST = 1.6
+# What may differ from the shape that a thing is most like, as a share of the thing's area.
+_MOST_UNLIKE = 0.45
+_ROWS, _COLUMNS = np.mgrid[0:SIDE, 0:SIDE]
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,15 @@ def look(picture: Pixels) -> tuple[str, list[Seen]]:
     nearest = distance.argmin(axis=2)
     border = np.concatenate([nearest[0], nearest[-1], nearest[:, 0], nearest[:, -1]])
     background = int(np.bincount(border).argmax())
-    # Half way from the background to a thing's own colour is the thing's edge.
     away = np.sqrt(np.square(picture - _PALETTE[background]).sum(axis=2))
     seen = []
     for part in _parts(_opened(away > 45)):
         core = _shrunk(part)
         colour = int(np.bincount(nearest[core if core.any() else part]).argmax())
-        whole = part & (away > np.median(away[part]) / 2)
-        rows, columns = np.nonzero(whole)
-        if colour != background and len(rows) >= _LEAST_PIXELS:
-            centre = float(columns.mean()), float(rows.mean())
-            seen.append(Seen(_NAMES[colour], _shape_of(whole), *centre))
+        if colour != background:
+            covered = _covered(picture, part, background, colour)
+            shape, x, y = _shape_of(covered)
+            seen.append(Seen(_NAMES[colour], shape, x, y))
     return _NAMES[background], seen
 
 
@@ -117,7 +115,11 @@ def _parts(mask: Any) -> Iterator[Any]:
 
 def _opened(mask: Any) -> Any:
     """Give ``mask`` without what is a single pixel wide."""
-    return mask & _shifts(_shrunk(mask)).any(axis=0)
+    return mask & _grown(_shrunk(mask))
+
+
+def _grown(mask: Any) -> Any:
+    return _shifts(mask).any(axis=0)
 
 
 def _shrunk(mask: Any) -> Any:
@@ -132,25 +134,35 @@ def _shifts(mask: Any) -> Any:
     )
 
 
-def _shape_of(mask: Any) -> str:
-    """Give the shape that a thing is most like, or nothing where it is like none."""
-    rows, columns = np.nonzero(mask)
-    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
-    if max(height, width) > _LONGEST * min(height, width):
-        return ""
-    box = _boxed(mask)
-    unlike = {shape: float((box != like).mean()) for shape, like in _TEMPLATES.items()}
+def _covered(picture: Pixels, part: Any, background: int, colour: int) -> Any:
+    """Give how much of each pixel the thing covers, from 0 to 1: its blurred edge with it."""
+    towards = _PALETTE[colour] - _PALETTE[background]
+    share = (picture - _PALETTE[background]) @ towards / np.square(towards).sum()
+    return np.where(_grown(_grown(part)), np.clip(share, 0.0, 1.0), 0.0)
+
+
+def _shape_of(covered: Any) -> tuple[str, float, float]:
+    """Give the shape that a thing is most like, or nothing where it is like none; and its middle.
+
+    It is held against each shape of the same area and the same centre of mass.
+    """
+    area = float(covered.sum())
+    x, y = float((covered * _COLUMNS).sum() / area), float((covered * _ROWS).sum() / area)
+    unlike = {}
+    for shape, (size, below) in _FORMS.items():
+        radius = math.sqrt(area / size)
+        like = coverage(shape, x, y - below * radius, radius)
+        unlike[shape] = float(np.abs(covered - like).sum()) / area
     shape = min(unlike, key=unlike.__getitem__)
-    return shape if unlike[shape] <= _MOST_UNLIKE else ""
+    return (shape if unlike[shape] <= _MOST_UNLIKE else ""), x, y
 
 
-def _boxed(mask: Any) -> Any:
-    """Give what is in the box around the thing, as a grid of _GRID x _GRID."""
-    rows, columns = np.nonzero(mask)
-    steps = (np.arange(_GRID) + 0.5) / _GRID
-    down = (rows.min() + steps * (np.ptp(rows) + 1)).astype(int)
-    across = (columns.min() + steps * (np.ptp(columns) + 1)).astype(int)
-    return mask[np.ix_(down, across)]
+def _form(shape: str) -> tuple[float, float]:
+    """Give a shape's area and how far below its middle its centre of mass is, for a radius of 1."""
+    radius, middle = 20.0, 31.5
+    covered = coverage(shape, middle, middle, radius)
+    below = float((covered * _ROWS).sum() / covered.sum()) - middle
+    return float(covered.sum()) / radius**2, below / radius
 
 
-_TEMPLATES = {shape: _boxed(coverage(shape, 31.5, 31.5, 20.0) > 0.5) for shape in SHAPES}
+_FORMS = {shape: _form(shape) for shape in SHAPES}

@@ -189,8 +189,14 @@ async def _read(ref: Ref, question: Question) -> str:
 @contextlib.asynccontextmanager
 async def routed(seed: int, script: Script = SCRIPT, **options: Any) -> AsyncIterator[System]:
     """Run a load actor and a router with three real workers; all are ready when this gives it."""
+    # The first step's limit, too: who is stuck may share a batch with one who has yet to begin.
     worker = scripted(
-        script, heartbeat_every=0.2, heartbeat_limit=1.5, hang_limit=1.0, stop_grace=0.2
+        script,
+        heartbeat_every=0.2,
+        heartbeat_limit=1.5,
+        first_step_limit=1.0,
+        hang_limit=1.0,
+        stop_grace=0.2,
     )
     text = router(
         "text",

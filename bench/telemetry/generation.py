@@ -16,7 +16,7 @@ from bench.paired import Paired, Spread
 from bench.telemetry.parts import EVERYTHING, system_with
 from failsoft.actors import Ref
 from failsoft.gpu import text_worker
-from failsoft.messages import GenerateText
+from failsoft.messages import ChatMessage, GenerateText
 from failsoft.supervisors import model, router
 
 MOST_PERCENT: Final = 0.5
@@ -72,7 +72,8 @@ class _Side:
 
 
 def _asked(tokens: int) -> GenerateText:
-    return GenerateText(_PROMPT, max_tokens=tokens, temperature=0.0)
+    # As a chat: after a plain text the model has nothing more to say.
+    return GenerateText((ChatMessage("user", _PROMPT),), max_tokens=tokens, temperature=0.0)
 
 
 @contextlib.asynccontextmanager

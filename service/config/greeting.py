@@ -33,6 +33,7 @@ def greeting(tree: TreeConfig, url: str) -> Iterator[str]:
     said = json.dumps({"model": kinds[kind], **body})
     key = "" if tree.service.keys_file is UNSET else " -H 'Authorization: Bearer KEY'"
     yield f"Ask it: curl {url}/{path} -H 'Content-Type: application/json'{key} -d '{said}'"
+    yield f"The live page: {url}/"
     yield f'An OpenAI client: OpenAI(base_url="{url}/v1", api_key="{"KEY" if key else "none"}")'
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +15,28 @@ from hypothesis import HealthCheck, settings
 
 from failsoft.service.smollm2 import ensure_smollm2
 from failsoft.testing import no_leaks
+
+ROOT = Path(__file__).parents[1]
+
+
+def _make_importable(name: str) -> None:
+    """Have a package of the root be found, which is run from there, and never installed.
+
+    Not by the root on sys.path, from where a bare `import actors` would make second copies.
+    """
+    folder = ROOT / name
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
+for package in ("bench", "training"):
+    if package not in sys.modules:
+        _make_importable(package)
 
 # How fast a machine is, or how busy, is nothing that a test may fail for.
 settings.register_profile(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from failsoft.gpu import WorkerHost
+from failsoft.testing import Gate
 
-from .launched import Gate, Launcher, open_descriptors
+from .launched import Launcher, open_descriptors
 
 
 @pytest.fixture

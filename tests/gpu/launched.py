@@ -159,25 +159,6 @@ class Launcher:
         return launched
 
 
-class Gate:
-    """Hold a worker at ``WaitFor(gate.path)``, until the gate is opened: before or after."""
-
-    def __init__(self, path: Path) -> None:
-        os.mkfifo(path)
-        self.path = str(path)
-        self._descriptor: int | None = None
-
-    def open(self) -> None:
-        """Let through whoever waits, and whoever comes. A second time does nothing."""
-        if self._descriptor is None:
-            # For reading too: so it waits for nobody.
-            self._descriptor = os.open(self.path, os.O_RDWR)
-
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-
-
 def open_descriptors() -> list[str]:
     """Give what this process has open, by number."""
     return sorted(entry.name for entry in Path("/proc/self/fd").iterdir())

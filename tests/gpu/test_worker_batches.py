@@ -23,8 +23,9 @@ from failsoft.gpu.script import (
 from failsoft.gpu.scripted import scripted
 from failsoft.gpu.serving.turns import Turns
 from failsoft.messages.frames import Began, Cancel, Done, Stop
+from failsoft.testing import Gate
 
-from .launched import Gate, Launched, Launcher
+from .launched import Launched, Launcher
 
 pytestmark = pytest.mark.anyio
 

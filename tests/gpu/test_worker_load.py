@@ -18,8 +18,9 @@ from failsoft.gpu.script import (
 )
 from failsoft.gpu.scripted import ENGINE, scripted
 from failsoft.messages.frames import Heartbeat, Hello, LoadFailed, Loading, Ready, Warming
+from failsoft.testing import Gate
 
-from .launched import Gate, Launcher
+from .launched import Launcher
 
 pytestmark = pytest.mark.anyio
 

@@ -21,8 +21,9 @@ from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText
 from failsoft.messages.frames import Began, Cancel, Heartbeat, Inject, Run
 from failsoft.messages.wire import raw
+from failsoft.testing import Gate
 
-from .launched import Gate, Launcher
+from .launched import Launcher
 
 pytestmark = pytest.mark.anyio
 

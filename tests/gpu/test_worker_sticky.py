@@ -17,8 +17,9 @@ from failsoft.gpu.serving.pulse import Pulse
 from failsoft.messages import GenerateText
 from failsoft.messages.frames import Cancel, Done, Failed, Frame, Run
 from failsoft.messages.wire import raw
+from failsoft.testing import Gate
 
-from .launched import Gate, Launched, Launcher
+from .launched import Launched, Launcher
 
 BROKEN = RuntimeError("CUDA error: an illegal memory access was encountered")
 DEVICE_BROKEN = 3

@@ -16,9 +16,9 @@ from failsoft.gpu import WorkerHost
 from failsoft.gpu.process import reaper_process
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import LoadFailed
+from failsoft.testing import Gate
 
 from .launched import (
-    Gate,
     Launcher,
     children_of,
     exists,

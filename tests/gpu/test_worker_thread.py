@@ -31,8 +31,9 @@ from failsoft.gpu.script import (
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText
 from failsoft.messages.frames import Cancel, Done, Hello, Inject, LoadFailed, Loading, Ready
+from failsoft.testing import Gate
 
-from .launched import PATIENCE, Gate, Launcher
+from .launched import PATIENCE, Launcher
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("_no_thread_is_left")]
 
@@ -360,7 +361,7 @@ from failsoft.actors import ModelActor, System
 from failsoft.gpu.script import Progress, Script, Stall
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.events import ModelLoading
-from failsoft.testing import EventRecorder
+from failsoft.testing import EventRecorder, Gate
 
 async def main():
     spec = scripted(Script(load=[Progress(1, 2), Stall()]), run_in="thread", term_grace=0.1)

@@ -5,7 +5,6 @@ Each stands between two comments of the page, and what is between them is writte
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from failsoft.telemetry import events as own_events
 from failsoft.telemetry.families import Family
 from failsoft.telemetry.log import LINE_FIELDS
 from failsoft.telemetry.metrics import Metrics
+from failsoft.telemetry.page_tables import first_words, write_page
 
 EVENT_MODULES: Final[tuple[ModuleType, ...]] = (events, trace_events, http_events, own_events)
 PAGE: Final = Path("docs/telemetry.md")
@@ -42,7 +42,7 @@ def event_rows() -> Iterator[Row]:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, Event) and _is_of(kind, module):
                 fields = [name for name in kind.__struct_fields__ if name not in ("path", "at")]
-                yield f"`{kind.__name__}`", _names(fields), _first_words(kind)
+                yield f"`{kind.__name__}`", _names(fields), first_words(kind)
 
 
 def log_rows() -> Iterator[Row]:
@@ -75,11 +75,6 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _first_words(kind: type) -> str:
-    first, _, _ = (kind.__doc__ or "").partition("\n\n")
-    return " ".join(first.split()).replace("``", "`")
-
-
 def _table(heads: Row, rows: Iterator[Row]) -> str:
     lines = (heads, ["---"] * len(heads), *rows)
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -87,18 +82,7 @@ def _table(heads: Row, rows: Iterator[Row]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page anew; with ``--check`` only tell whether that would change it."""
-    parser = argparse.ArgumentParser(prog="python -m failsoft.telemetry.catalogue")
-    parser.add_argument("page", nargs="?", type=Path, default=PAGE)
-    parser.add_argument("--check", action="store_true", help="write nothing; 1 where it is stale")
-    options = parser.parse_args(arguments)
-    before = options.page.read_text()
-    after = filled(before)
-    if options.check:
-        if after != before:
-            print(f"{options.page} is stale: run python -m failsoft.telemetry.catalogue")
-        return int(after != before)
-    options.page.write_text(after)
-    return 0
+    return write_page("failsoft.telemetry.catalogue", PAGE, filled, arguments)
 
 
 if __name__ == "__main__":

@@ -45,11 +45,17 @@ def candidates_of(node: TreeNode) -> dict[str, Any] | None:
 
 def degradation(tree: Tree) -> tuple[str, float | None]:
     """Give the level that the load allows, and that load, from 0 to 1; None where none is known."""
-    for node in nodes(tree):
-        match node.shows:
-            case {"degradation_level": str(level), "load": float() | None as load}:
-                return level, load
-    return "full", None
+    told = (degradation_of(node) for node in nodes(tree))
+    return next((each for each in told if each is not None), ("full", None))
+
+
+def degradation_of(node: TreeNode) -> tuple[str, float | None] | None:
+    """Give what a load actor shows; None for any other actor."""
+    match node.shows:
+        case {"degradation_level": str(level), "load": float() | None as load}:
+            return level, load
+        case _:
+            return None
 
 
 def model_states(tree: Tree) -> dict[str, str]:

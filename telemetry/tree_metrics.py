@@ -7,6 +7,7 @@ from typing import Any, Final
 from failsoft.actors import ModelState, System, TreeNode
 from failsoft.telemetry.active_requests import ActiveRequests
 from failsoft.telemetry.metrics import Metrics
+from failsoft.telemetry.probes import candidates_of, degradation_of
 
 # A picture of more actors takes too long for the event loop at each scrape.
 MOST_ACTORS: Final = 1000
@@ -32,23 +33,21 @@ def read_tree(metrics: Metrics, tree: tuple[TreeNode, ...]) -> None:
         for node in top.walk():
             metrics.mailbox.set(node.path, "control", to=node.control_depth)
             metrics.mailbox.set(node.path, "work", to=node.work_depth)
-            _read_shown(metrics, node.path, node.shows)
+            _read_shown(metrics, node)
 
 
-def _read_shown(metrics: Metrics, path: str, shows: dict[str, Any]) -> None:
-    match shows:
-        case {"model_state": str(state)}:
-            metrics.model_state.set_one_of(path, state, states=MODEL_STATES)
-            _read_worker(metrics, path, shows)
-        case {"strategy": _, "candidates": dict(candidates)}:
-            for model, info in candidates.items():
-                _read_candidate(metrics, path, model, info)
-        case {"load": load, "degradation_level": str(level)}:
-            metrics.degradation.set_one_of(level, states=LEVELS)
-            if load is not None:
-                metrics.load.set(path, to=load)
-        case _:
-            pass
+def _read_shown(metrics: Metrics, node: TreeNode) -> None:
+    path = node.path
+    for model, info in (candidates_of(node) or {}).items():
+        _read_candidate(metrics, path, model, info)
+    if isinstance(state := node.shows.get("model_state"), str):
+        metrics.model_state.set_one_of(path, state, states=MODEL_STATES)
+        _read_worker(metrics, path, node.shows)
+    if (told := degradation_of(node)) is not None:
+        level, load = told
+        metrics.degradation.set_one_of(level, states=LEVELS)
+        if load is not None:
+            metrics.load.set(path, to=load)
 
 
 def _read_worker(metrics: Metrics, path: str, shows: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ They stand between two comments of the page, and what is between them is written
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import types
@@ -57,6 +56,7 @@ from failsoft.supervisors import (
     TimeWindow,
 )
 from failsoft.telemetry import AlertRule, EventPattern, RetryPolicy
+from failsoft.telemetry.page_tables import first_words, write_page
 
 PAGE: Final = Path("docs/config.md")
 
@@ -115,14 +115,13 @@ def tables() -> Iterator[str]:
     workers = [each for each in described(ScriptedModel) if each.name in of_workers]
     yield from _table(_EVERY_WORKER, "", [each for each in workers if each.name != "script"])
     for kind, title in _TITLES.items():
-        first, _, _ = (kind.__doc__ or "").partition("\n\n")
         rows = described(kind)
         if issubclass(kind, get_args(ModelConfig)):
             above = set(common) | (
                 set(of_workers) - {"script"} if hasattr(kind, "run_in") else set()
             )
             rows = [each for each in rows if each.name not in above]
-        yield from _table(title, " ".join(first.split()).replace("``", "`") + "\n\n", rows)
+        yield from _table(title, f"{first_words(kind)}\n\n", rows)
 
 
 def _table(title: str, said: str, rows: Iterable[Described]) -> Iterator[str]:
@@ -210,18 +209,7 @@ def _anchor(title: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page anew; with ``--check`` only tell whether that would change it."""
-    parser = argparse.ArgumentParser(prog="python -m failsoft.service.config.reference")
-    parser.add_argument("page", nargs="?", type=Path, default=PAGE)
-    parser.add_argument("--check", action="store_true", help="write nothing; 1 where it is stale")
-    options = parser.parse_args(arguments)
-    before = options.page.read_text()
-    after = filled(before)
-    if options.check:
-        if after != before:
-            print(f"{options.page} is stale: run python -m failsoft.service.config.reference")
-        return int(after != before)
-    options.page.write_text(after)
-    return 0
+    return write_page("failsoft.service.config.reference", PAGE, filled, arguments)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ from failsoft.service.doctor import hub, machine, packages, running, tree
 from failsoft.service.doctor.finding import Finding, fail
 from failsoft.service.doctor.wire_errors import errors_mapped, known_errors
 from failsoft.service.doctor.worker import worker_starts
-from failsoft.service.http.health import HealthAnswer
 from failsoft.service.page.rows import rows_of
+from failsoft.telemetry import HealthReport
 from failsoft.telemetry.checks.default import default_checks
 
 _DRIVERS = (Path("/proc/driver/nvidia"), Path("/dev/kfd"))
@@ -37,7 +37,7 @@ _DRIVERS = (Path("/proc/driver/nvidia"), Path("/dev/kfd"))
 
 def examine_service(client: ServiceClient) -> Iterator[Finding]:
     """Check a running service. Raise CommandFailed."""
-    health = client.get("/health", HealthAnswer, also=503)
+    health = client.get("/health", HealthReport, also=503)
     yield from running.probes(health)
     yield from running.health_checks(health)
     picture = take_picture(client, with_errors=True)

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from failsoft.service.doctor.finding import Finding, fail, ok, warn
-from failsoft.service.http.health import HealthAnswer
 from failsoft.service.page.rows import Row
-from failsoft.telemetry import ErrorReport, Probe
+from failsoft.telemetry import ErrorReport, HealthReport, Probe
 
 _SAMPLE: Final = "failsoft_build_info"
 
 
-def probes(health: HealthAnswer) -> Iterator[Finding]:
+def probes(health: HealthReport) -> Iterator[Finding]:
     """Check the three answers that whatever runs the service goes by."""
     yield _probe("live", health.live, "It must be started anew: the supervision tree has failed.")
     yield _probe("started", health.started, "Wait for the first loads to end.", is_passing=True)
@@ -32,7 +31,7 @@ def _probe(check: str, probe: Probe, remedy: str, *, is_passing: bool = False) -
     return warn(check, found, remedy) if is_passing else fail(check, found, remedy)
 
 
-def health_checks(health: HealthAnswer) -> Iterator[Finding]:
+def health_checks(health: HealthReport) -> Iterator[Finding]:
     """Check what the service's own checks found, and that there are some."""
     if not health.checks:
         yield warn("health checks", "there are none", "Add a HealthActor, as docs/telemetry.md.")

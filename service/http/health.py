@@ -6,29 +6,17 @@ from typing import Final, Literal
 
 import msgspec
 
-from failsoft.actors import ActorError, TreeNode
+from failsoft.actors import TreeNode
 from failsoft.messages import InferenceError
 from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.exchange import Exchange
-from failsoft.service.http.telemetry_actors import find_actor
-from failsoft.telemetry import CheckResult, GetHealth, Probe
+from failsoft.service.http.telemetry_actors import ask_actor
+from failsoft.telemetry import GetHealth, HealthReport, Probe
 from failsoft.telemetry.probes import first_start, liveness, model_states, readiness
 
 _ASK_LIMIT: Final = 2.0
 _UNAVAILABLE: Final = 503
 _STATUSES: Final = (200, _UNAVAILABLE)
-
-
-class HealthAnswer(msgspec.Struct, frozen=True):
-    """Tell how the service is; see ``HealthReport``. Without a health actor there are no checks."""
-
-    status: Literal["healthy", "degraded", "critical"]
-    critical_failures: tuple[str, ...]
-    checks: tuple[CheckResult, ...]
-    models: dict[str, str]
-    live: Probe
-    ready: Probe
-    started: Probe
 
 
 async def health(exchange: Exchange) -> None:
@@ -37,28 +25,18 @@ async def health(exchange: Exchange) -> None:
     await exchange.answer(told, 503 if told.status == "critical" else 200)
 
 
-async def _health(exchange: Exchange) -> HealthAnswer:
+async def _health(exchange: Exchange) -> HealthReport:
+    """Give the health actor's report, or without one what the tree tells: there are no checks."""
     tree = _tree(exchange)
     live, ready, started = _live(tree), _ready(exchange, tree), _started(tree)
-    ref = find_actor(exchange.gateway.system, "HealthActor", tree) if tree else None
-    if ref is not None:
-        try:
-            report = await ref.ask(GetHealth(), timeout=_ASK_LIMIT)
-        except (ActorError, InferenceError):
-            pass  # it is being restarted, or worse: the tree still tells
-        else:
-            return HealthAnswer(
-                report.status,
-                report.critical_failures,
-                report.checks,
-                report.models,
-                live,
-                ready,
-                report.started,
-            )
+    if tree:
+        system = exchange.gateway.system
+        report = await ask_actor(system, tree, "HealthActor", GetHealth(), _ASK_LIMIT)
+        if report is not None:
+            return msgspec.structs.replace(report, live=live, ready=ready)
     failures = () if live.ok and (ready.ok or not started.ok) else ("tree",)
     status: Literal["healthy", "critical"] = "critical" if failures else "healthy"
-    return HealthAnswer(status, failures, (), model_states(tree or ()), live, ready, started)
+    return HealthReport(status, failures, (), model_states(tree or ()), live, ready, started)
 
 
 async def livez(exchange: Exchange) -> None:
@@ -110,7 +88,7 @@ HEALTH: Final = (
         path="/health",
         summary="Tell how the service is.",
         handler=health,
-        reply=HealthAnswer,
+        reply=HealthReport,
         statuses=_STATUSES,
         access="open",
     ),

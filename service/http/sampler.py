@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
-from failsoft.actors import ActorError, System, TreeNode
-from failsoft.messages import GenerateText, InferenceError, ModelOverloaded, Request
+from failsoft.actors import System
+from failsoft.messages import GenerateText, ModelOverloaded
 from failsoft.service.http.gateway import Gateway
-from failsoft.service.http.telemetry_actors import find_actor
+from failsoft.service.http.telemetry_actors import ask_actor
 from failsoft.service.page.notices import notices_of
 from failsoft.service.page.picture import NoTree, Picture, Told
 from failsoft.service.page.rates import Rates
@@ -20,8 +20,6 @@ from failsoft.service.page.rows import rows_of, shortened
 from failsoft.service.page.trouble import troubles_of, worst_first
 from failsoft.telemetry import GetAlerts, GetErrors, GetHealth
 from failsoft.telemetry.probes import degradation, nodes
-
-AnswerT = TypeVar("AnswerT")
 
 # Seconds between two pictures: where something happens, and where nothing does.
 _SHORTEST: Final = 0.25
@@ -133,9 +131,9 @@ class Sampler:
         self._actors = len(rows)
         level, load = degradation(tree)
         told = Told.by(
-            await _ask(system, tree, "ErrorsActor", GetErrors()),
-            await _ask(system, tree, "AlertsActor", GetAlerts()),
-            await _ask(system, tree, "HealthActor", GetHealth()),
+            await ask_actor(system, tree, "ErrorsActor", GetErrors(), _ASK_LIMIT),
+            await ask_actor(system, tree, "AlertsActor", GetAlerts(), _ASK_LIMIT),
+            await ask_actor(system, tree, "HealthActor", GetHealth(), _ASK_LIMIT),
         )
         return Picture(
             is_draining=gateway.is_draining,
@@ -152,14 +150,3 @@ class Sampler:
             happened=gateway.history.latest(_HAPPENED),
             told=told,
         )
-
-
-async def _ask(
-    system: System, tree: tuple[TreeNode, ...], kind: str, request: Request[AnswerT]
-) -> AnswerT | None:
-    """Ask an actor of telemetry's; None where there is none, or it doesn't answer."""
-    ref = find_actor(system, kind, tree)
-    try:
-        return None if ref is None else await ref.ask(request, timeout=_ASK_LIMIT)
-    except (ActorError, InferenceError):
-        return None

@@ -7,9 +7,8 @@ from typing import Any, Literal
 import pytest
 
 from failsoft.service.doctor import running
-from failsoft.service.http.health import HealthAnswer
 from failsoft.service.page.rows import Row
-from failsoft.telemetry import CheckResult, ErrorLog, Probe
+from failsoft.telemetry import CheckResult, ErrorLog, HealthReport, Probe
 from failsoft.telemetry.error_log import ErrorRecord
 
 from .test_machine import told
@@ -17,10 +16,10 @@ from .test_machine import told
 YES, NO = Probe(True), Probe(False, ("root/text has no model to ask",))
 
 
-def health(*checks: CheckResult, **facts: Any) -> HealthAnswer:
+def health(*checks: CheckResult, **facts: Any) -> HealthReport:
     usual: dict[str, Any] = {"live": YES, "ready": YES, "started": YES, "models": {}}
     status: Literal["healthy"] = "healthy"
-    return HealthAnswer(status, (), checks, **{**usual, **facts})
+    return HealthReport(status, (), checks, **{**usual, **facts})
 
 
 def check(*, critical: bool, is_ok: bool = True) -> CheckResult:

@@ -1,6 +1,7 @@
 """Run benchmarks by name: ``python -m bench [NAME …] [OPTION …]``; without a name, all of them.
 
-``python -m bench chaos [OPTION …]`` is no benchmark, and is run only where it is named.
+They run in the peers' own environment, which the first of them sets up. ``python -m bench chaos
+[OPTION …]`` is no benchmark: it is run only where it is named, and needs no peers.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import importlib
 import sys
 from itertools import takewhile
+
+from bench import peers
 
 BENCHMARKS = ("runtime", "route", "telemetry", "simulate", "engines", "http")
 
@@ -23,6 +26,7 @@ def main(arguments: list[str]) -> int:
                 f"no benchmark {name!r}; there is: {', '.join(BENCHMARKS)}, chaos", file=sys.stderr
             )
             return 2
+    peers.enter(arguments=arguments)
     for name in names or BENCHMARKS:
         importlib.import_module(f"bench.{name}").main(arguments[len(names) :])
     return 0

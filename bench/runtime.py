@@ -263,7 +263,7 @@ class Results(msgspec.Struct, frozen=True):
 def measure_peers(rounds: int) -> tuple[Paired, ...]:
     """Compare with other actor libraries, where the extra ``bench`` is installed."""
     try:
-        from bench import peers
+        from bench import actor_peers as peers
     except ImportError as error:
         print(f"no {error.name}: install failsoft[bench] to compare with other libraries")
         return ()

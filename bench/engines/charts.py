@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import charts
-from bench.engines.figures import Figure
+from bench.figures import Figure
 
 Made = Sequence[tuple[float, int]]
 

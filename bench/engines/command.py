@@ -17,11 +17,11 @@ import structlog
 
 from bench import engines
 from bench.engines import charts
-from bench.engines.figures import Figure, lines_of
 from bench.engines.generation import Made, generation
 from bench.engines.killed import cold, warm
 from bench.engines.noop import noop
 from bench.engines.size import QUICK, Size
+from bench.figures import Figure, lines_of
 from failsoft.service.smollm2 import ensure_smollm2
 
 OUTPUT = Path("build/bench")

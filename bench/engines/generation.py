@@ -9,11 +9,11 @@ from typing import Protocol
 
 from bench.engines import texts
 from bench.engines.bare_process import bare_process
-from bench.engines.figures import Figure, against
 from bench.engines.size import Size
 from bench.engines.supervised import as_by_hand, supervised
 from bench.engines.texts import Text
 from bench.engines.took import Took
+from bench.figures import Figure, against
 
 MOST_OVERHEAD = 1.01
 LEAST_AT_ONCE = 0.95

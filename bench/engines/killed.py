@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bench.engines import texts
 from bench.engines.bare_process import bare_process
-from bench.engines.figures import Figure, against
 from bench.engines.supervised import PATIENCE, Supervised, as_by_hand, asked, supervised
 from bench.engines.took import processor_seconds
+from bench.figures import Figure, against
 
 MOST_COLD = 1.3
 MOST_WARM = 1.2

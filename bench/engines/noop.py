@@ -10,10 +10,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 import msgspec
 
-from bench.engines.figures import Figure, against
 from bench.engines.noop_engine import AT_ONCE, REQUEST, answer, pid
 from bench.engines.supervised import running, supervised
 from bench.engines.took import processor_seconds
+from bench.figures import Figure, against
 from failsoft.gpu import WorkerSpec
 from failsoft.supervisors import model, router
 

@@ -11,7 +11,7 @@ import msgspec
 import uvloop
 
 from bench import http
-from bench.engines.figures import Figure, against, lines_of
+from bench.figures import Figure, against, lines_of
 from bench.http.load import Sample, send
 from bench.http.served import ASKING, ECHO, OURS, SERVED, Served
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from bench.engines import charts, command, main, texts
-from bench.engines.figures import Figure, against, lines_of
 from bench.engines.generation import of_all_at_once, of_arriving, of_one
 from bench.engines.noop import measure_way
 from bench.engines.noop_engine import AT_ONCE
@@ -20,6 +19,7 @@ from bench.engines.static import serve
 from bench.engines.supervised import supervised
 from bench.engines.texts import BATCH, Text
 from bench.engines.took import Took, processor_seconds
+from bench.figures import Figure, against, lines_of
 
 from failsoft.gpu.script import Say, Script
 from failsoft.gpu.scripted import scripted

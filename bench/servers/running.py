@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ import psutil
 from bench.servers.model import PIDS
 
 _PATIENCE = 120.0
+_PATH = "/generate"
 _BODY = b'{"prompt": "hello", "max_tokens": 1}'
 
 
@@ -47,30 +49,52 @@ class Running(msgspec.Struct, frozen=True):
                 total += times.user + times.system
         return total
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Have all of it stand still in the block: an idle server isn't always at rest."""
+        first = psutil.Process(self.pid)
+        processes = [first, *first.children(recursive=True)]
+        _signal(processes, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(processes, signal.SIGCONT)
+
 
 @contextlib.contextmanager
-def running(name: str, model: str, workers: int = 1, **environment: str) -> Iterator[Running]:
-    """Run a server in a session of its own until the block is left.
+def running(
+    name: str, model: str, workers: int = 1, *, path: str = _PATH, **environment: str
+) -> Iterator[Running]:
+    """Run a module of this package until the block is left. Raise as ``started`` does."""
+    command = functools.partial(_command, name, model, workers)
+    with started(name, command, path=path, **environment) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def started(
+    name: str, command: Callable[[int], list[str]], *, path: str = _PATH, **environment: str
+) -> Iterator[Running]:
+    """Run a server in a session of its own until the block is left; ready in the block.
+
+    command: what is started, by the port. path: where it answers.
 
     Raises:
         RuntimeError: it ended, or didn't answer in two minutes; what it wrote is in the message.
     """
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as written:
         pids = Path(folder) / "pids"
         pids.mkdir()
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", f"bench.servers.{name}"),
-                *("--port", str(port), "--model", model, "--workers", str(workers)),
-            ],
+            command(port),
             env={**os.environ, **environment, PIDS: str(pids)},
             stdout=written,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            if not _answers(process, port):
+            if not _answers(process, port, path):
                 written.seek(0)
                 said = written.read()[-4000:].decode(errors="replace")
                 raise RuntimeError(f"{name} doesn't answer; it wrote:\n{said}")
@@ -98,16 +122,28 @@ def stop(process: subprocess.Popen[bytes], patience: float = 15.0) -> list[psuti
     return left
 
 
-def _free_port() -> int:
+def _command(name: str, model: str, workers: int, port: int) -> list[str]:
+    options = ("--port", str(port), "--model", model, "--workers", str(workers))
+    return [sys.executable, "-m", f"bench.servers.{name}", *options]
+
+
+def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def free_port() -> int:
+    """Give a port that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
 
 
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+def _answers(process: subprocess.Popen[bytes], port: int, path: str) -> bool:
     """Wait for the first answer."""
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/generate", _BODY, {"Content-Type": "application/json"}
+        f"http://127.0.0.1:{port}{path}", _BODY, {"Content-Type": "application/json"}
     )
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and process.poll() is None:

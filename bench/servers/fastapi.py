@@ -39,4 +39,4 @@ def app(options: Asked) -> FastAPI:
 
 if __name__ == "__main__":
     options = asked()
-    uvicorn.run(app(options), port=options.port, log_level="error")
+    uvicorn.run(app(options), port=options.port, log_level="error", access_log=False)

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from bench.servers.smollm2 import SmolLM2
+
 PIDS = "BENCH_PIDS"
 # What a prompt that has this in it does to the process that computes it.
 POISON = "{poison}"
@@ -68,7 +70,7 @@ def _strike(prompts: Sequence[str]) -> None:
         raise MemoryError("the model is out of memory")
 
 
-MODELS: dict[str, type[Model]] = {"noop": Noop, "steady": Steady}
+MODELS: dict[str, type[Model]] = {"noop": Noop, "steady": Steady, "smollm2": SmolLM2}
 
 
 def load(name: str) -> Model:

@@ -1,7 +1,10 @@
-"""Chaos: kills at random moments, under load, from a seed that is printed.
+"""The same servers under the same faults: what becomes of the requests.
 
-``python -m bench chaos``, or with ``--kills 25`` in half a minute. The tree is a real one, with
-real worker processes; only their engines have a script in place of a model.
+Each server of ``bench.servers`` is put under the same load, request by request, and in the same
+seconds the same happens to it: SIGKILL, a hang, a prompt that is too much for the memory, one
+that kills whoever computes it, five times the load it can bear, and at last SIGKILL of its first
+process. ``phase`` says what happens when, ``trial`` does it, ``ledger`` counts how each request
+ended.
 """
 
 from bench.chaos.command import main

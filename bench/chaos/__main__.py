@@ -1,6 +1,8 @@
 """Run it: ``python -m bench.chaos``."""
 
+import sys
+
 from bench.chaos.command import main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(sys.argv[1:])

@@ -1,130 +1,108 @@
-"""The ledger: how each question ended, and whether it did so once."""
+"""The ledger: how each request ended, and how many did so in which way."""
 
 from __future__ import annotations
 
-import contextlib
+import math
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import Enum
 
-from bench.chaos.question import Question
-from failsoft.actors import EventBus, Ref, Stream, bind_correlation_id
-from failsoft.actors.errors import ActorError
-from failsoft.messages import InferenceError, InferenceTimeout, TextChunk
-from failsoft.messages.events import DeadLettered, RequestFinished
+import msgspec
 
-_SHOWN = 20
+from bench.chaos.phase import Question
+
+# Seconds. Whoever is told no so soon can ask elsewhere; an answer in that time is a prompt one.
+PROMPT = 1.0
+# So many prompt answers in a row, and a server has recovered.
+IN_A_ROW = 20
 
 
-class Ledger:
-    """Ask, and count the ends. What it remembers of a question it forgets at its end.
+class Kind(Enum):
+    """Tell how a request ended, as its caller sees it.
 
-    lost: had no end but a patient caller's own deadline, or none at all. wrong: was answered with
-    something else. silent: a stream that just stopped. both: one that had all of its text and
-    then an error, or more after its end. twice: was told of twice.
+    REFUSED: with a status that says so and a word about it, within a second. FAILED: with a
+    status later than that, or without a word. LOST: with a closed connection, or none to be had.
+    HUNG: with nothing, until its caller had no more patience. WRONG: with something else than its
+    own answer. TWICE: with its answer, and another one.
     """
 
-    def __init__(self, events: EventBus, routers: list[str]) -> None:
-        self.asked = self.answered = self.cancelled = 0
-        self.lost = self.wrong = self.silent = self.both = self.twice = 0
-        self.refused: Counter[str] = Counter()
-        self.complaints: list[str] = []
-        self._routers = frozenset(routers)
-        self._untold: set[str] = set()
-        self._late = 0
-        events.subscribe(self._hear, RequestFinished, DeadLettered)
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    FAILED = "failed late"
+    LOST = "lost"
+    HUNG = "hung"
+    WRONG = "wrong"
+    TWICE = "twice"
 
-    def __repr__(self) -> str:
-        return f"<Ledger {self.asked} asked, {self.ended} ended, {self.lost} lost>"
+
+class End(msgspec.Struct, frozen=True):
+    """Be the end of a request. Times are in seconds from the phase's beginning."""
+
+    question: Question
+    kind: Kind
+    asked_at: float
+    ended_at: float
+    status: int | None = None
 
     @property
-    def ended(self) -> int:
-        bad = self.lost + self.wrong + self.silent + self.both
-        return self.answered + self.refused.total() + self.cancelled + bad
+    def seconds(self) -> float:
+        return self.ended_at - self.asked_at
 
     @property
-    def answered_twice(self) -> int:
-        """Give those told of twice, and the answers too many, but for those whose asker had left.
-
-        An answer that comes in the moment in which its asker leaves is a dead letter by right.
-        """
-        left = self.cancelled + self.lost + self.refused[InferenceTimeout.kind]
-        return self.twice + max(0, self._late - left)
-
-    async def ask(self, ref: Ref, question: Question) -> None:
-        """Ask, wait for the end, and write it down."""
-        bind_correlation_id(question.id)
-        self.asked += 1
-        self._untold.add(question.id)
-        try:
-            end = await (_read if question.is_stream else _get)(ref, question)
-        except InferenceTimeout as error:
-            end = "lost" if question.is_patient else error.kind
-        except InferenceError as error:
-            end = error.kind
-        except ActorError as error:
-            end = type(error).__name__
-        except BaseException:
-            self.cancelled += 1
-            raise
-        self._note(question, end)
-
-    def never_ended(self, question: Question) -> None:
-        """Write down that a question still has no end, long after its deadline."""
-        self.cancelled -= 1  # as which it ends when its task is
-        self._note(question, "lost")
-
-    def _note(self, question: Question, end: str) -> None:
-        match end:
-            case "answered":
-                self.answered += 1
-            case "lost" | "wrong" | "silent" | "both":
-                setattr(self, end, getattr(self, end) + 1)
-                self._complain(f"{question.id} at {question.router}: {end}")
-            case _:
-                self.refused[end] += 1
-
-    def _complain(self, said: str) -> None:
-        if len(self.complaints) < _SHOWN:
-            self.complaints.append(said)
-
-    def _hear(self, event: object) -> None:
-        match event:
-            case RequestFinished(correlation_id=str(id), path=path) if path in self._routers:
-                if id in self._untold:
-                    self._untold.remove(id)
-                else:
-                    self.twice += 1
-                    self._complain(f"{id} at {path}: ended twice")
-            case DeadLettered(path=path) if path in self._routers:
-                self._late += 1
+    def is_prompt(self) -> bool:
+        return self.kind is Kind.ANSWERED and self.seconds <= PROMPT
 
 
-async def _get(ref: Ref, question: Question) -> str:
-    reply = await ref.ask(question.request, timeout=question.within)
-    is_right = question.is_answered_by(reply.text, reply.finish_reason)
-    return "answered" if is_right else "wrong"
+class Count(msgspec.Struct, frozen=True):
+    """Count the ends of those who did no harm, and of those who did.
+
+    slowest: the time in which 99 of 100 answers came; None without an answer.
+    """
+
+    asked: int
+    ends: dict[Kind, int]
+    guilty: dict[Kind, int]
+    slowest: float | None
+
+    @classmethod
+    def of(cls, ends: Sequence[End]) -> Count:
+        innocent = [end for end in ends if not end.question.is_guilty]
+        return cls(
+            len(innocent),
+            Counter(end.kind for end in innocent),
+            Counter(end.kind for end in ends if end.question.is_guilty),
+            _p99(end.seconds for end in innocent if end.kind is Kind.ANSWERED),
+        )
+
+    def __getitem__(self, kind: Kind) -> int:
+        return self.ends.get(kind, 0)
+
+    @property
+    def answered_share(self) -> float:
+        return self[Kind.ANSWERED] / self.asked if self.asked else 0.0
 
 
-async def _read(ref: Ref, question: Question) -> str:
-    """Read to the end: of the text, or an error, and never both. After it there is nothing."""
-    text, finish_reason = "", None
-    async with ref.stream(question.request, timeout=question.within) as chunks:
-        try:
-            async for chunk in chunks:
-                text += chunk.text
-                finish_reason = chunk.finish_reason or finish_reason
-        except (InferenceError, ActorError):
-            if finish_reason is not None or not await _is_over(chunks):
-                return "both"
-            raise
-        if not await _is_over(chunks):
-            return "both"
-    if finish_reason is None:
-        return "silent"
-    return "answered" if question.is_answered_by(text, finish_reason) else "wrong"
+def recovered_after(ends: Sequence[End], since: float) -> float | None:
+    """Give after how many seconds from ``since`` on all was well again; None if it never was.
+
+    That is when the first of ``IN_A_ROW`` prompt answers came, in the order in which they were
+    asked for. Requests that had ended by then, and the guilty, don't count.
+    """
+    concerned = [end for end in ends if end.ended_at > since and not end.question.is_guilty]
+    row: list[End] = []
+    for end in sorted(concerned, key=lambda end: end.asked_at):
+        row = [*row, end] if end.is_prompt else []
+        if len(row) == IN_A_ROW:
+            return row[0].ended_at - since
+    return None
 
 
-async def _is_over(chunks: Stream[TextChunk]) -> bool:
-    with contextlib.suppress(StopAsyncIteration, InferenceError, ActorError):
-        await anext(chunks)
-        return False
-    return True
+def per_second(ends: Iterable[End], until: float, bin: float) -> list[tuple[float, float]]:
+    """Give the right answers a second, over ``bin`` seconds each: (middle, number a second)."""
+    counts = Counter(int(end.ended_at / bin) for end in ends if end.kind is Kind.ANSWERED)
+    return [((number + 0.5) * bin, counts[number] / bin) for number in range(int(until / bin))]
+
+
+def _p99(seconds: Iterable[float]) -> float | None:
+    ordered = sorted(seconds)
+    return ordered[math.ceil(0.99 * len(ordered)) - 1] if ordered else None

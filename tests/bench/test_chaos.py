@@ -1,246 +1,191 @@
-"""Chaos: a short run of it, and that it would see what goes wrong."""
+"""Faults: what is asked, how its ends are told apart and counted, and when all is well again."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-from collections.abc import AsyncIterator
-from pathlib import Path
-from random import Random
-from typing import Any
+from collections import Counter
 
-import msgspec
 import pytest
-from bench.chaos import callers, calm, command
-from bench.chaos.ledger import Ledger
-from bench.chaos.question import PATIENCE, Question, draw
-from bench.chaos.report import MOST_DESCRIPTORS, MOST_RSS_BYTES, Report
-from bench.chaos.run import run
-
-from failsoft.actors import Actor, Reply, handles, streams
-from failsoft.messages import (
-    GenerateText,
-    InferenceTimeout,
-    TextChunk,
-    TextReply,
-    Usage,
-    WorkerLost,
+from bench.chaos.asking import ask, judge
+from bench.chaos.ledger import IN_A_ROW, Count, End, Kind, per_second, recovered_after
+from bench.chaos.phase import (
+    NEIGHBOURS,
+    OVERLOAD,
+    PHASES,
+    QUICK,
+    RATE,
+    Fault,
+    Phase,
+    Question,
+    questions,
 )
-from failsoft.messages.events import RequestFinished
-from failsoft.testing import running_system
+from bench.chaos.tables import tables
+from bench.chaos.trial import trial
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("plain_logs")]
-
-SEED = 1
-USAGE = Usage(1, 1)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: %d\r\n\r\n%b"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run in real time: real processes are waited for."""
-    return "asyncio"
+def response(head: bytes, body: bytes) -> bytes:
+    return head % (len(body), body)
 
 
-async def test_each_request_has_one_answer_whatever_is_killed_when() -> None:
-    """WK-20 WK-01 WK-02 WK-05 The short form of ``make chaos``: 25 kills, no orphan, no growth."""
-    report = await run(SEED, kills=25)
-    print(*report.lines(), sep="\n")
-    assert report.faults() == []
-    assert report.kills == 25
-    assert report.answered > report.requests / 2
+def end(
+    at: float, seconds: float = 0.1, kind: Kind = Kind.ANSWERED, *, guilty: bool = False
+) -> End:
+    return End(Question(at, f"prompt {at}", is_guilty=guilty), kind, at, at + seconds)
 
 
-class Liar(Actor):
-    """Answer as it is told: the parts of a stream, the last of which may be an error."""
-
-    def __init__(self, parts: list[str | Exception], finish_reason: str | None) -> None:
-        self._parts = parts
-        self._finish_reason: Any = finish_reason
-
-    @handles(GenerateText)
-    def _ask(self, request: GenerateText) -> TextReply:
-        for part in self._parts:
-            if isinstance(part, Exception):
-                raise part
-        return TextReply("".join(map(str, self._parts)), self._finish_reason, USAGE)
-
-    @streams(GenerateText)
-    async def _stream(self, request: GenerateText) -> AsyncIterator[TextChunk]:
-        for part in self._parts:
-            if isinstance(part, Exception):
-                raise part
-            yield TextChunk(part, tokens=1, finish_reason=self._finish_reason)
+def test_every_server_is_asked_the_same() -> None:
+    """The questions come from the seed alone, but for those that overload a server."""
+    for phase in (*PHASES, *QUICK):
+        once, again = questions(phase, 1, 10.0), questions(phase, 1, 10.0)
+        assert once == again
+        if not phase.flood:
+            assert questions(phase, 1, 99.0) == once
+        assert questions(phase, 2, 10.0) != once
 
 
-async def ends_of(
-    parts: list[str | Exception],
-    finish_reason: str | None = "stop",
-    *,
-    is_stream: bool = False,
-    within: float = PATIENCE,
-) -> Ledger:
-    """Ask ``q1 quickly`` of a liar; give the ledger of it."""
-    question = Question(1, "liar", GenerateText("q1 quickly"), within, is_stream=is_stream)
-    async with running_system() as system:
-        ledger = Ledger(system.events, ["liar"])
-        ref = await system.spawn(lambda: Liar(parts, finish_reason), "liar")
-        await ledger.ask(ref, question)
-        assert ledger.asked == ledger.ended == 1
-        return ledger
+def test_questions_come_in_order_and_no_two_are_alike_but_the_harmful_ones() -> None:
+    """Whoever gets another's answer sees it; a harmful prompt is always the same one."""
+    for phase in (*PHASES, *QUICK):
+        asked = questions(phase, 1, 10.0)
+        assert [each.at for each in asked] == sorted(each.at for each in asked)
+        innocent = [each.prompt for each in asked if not each.is_guilty]
+        assert len(set(innocent)) == len(innocent)
+        guilty = [each for each in asked if each.is_guilty]
+        assert len(guilty) == len(phase.guilty_at)
+        assert len({each.prompt for each in guilty}) == bool(guilty)
+        assert all(phase.guilty in each.prompt for each in guilty)
 
 
-def fault() -> Exception:
-    return WorkerLost("gone").as_answer()
+def test_a_harmful_prompt_has_neighbours() -> None:
+    """Beside each there are others in the same moment, which share its batch."""
+    phase = next(phase for phase in PHASES if phase.guilty)
+    at = phase.calm + phase.guilty_at[0]
+    together = [each for each in questions(phase, 1, 10.0) if each.at == at]
+    assert Counter(each.is_guilty for each in together) == {False: NEIGHBOURS, True: 1}
 
 
-@pytest.mark.parametrize("is_stream", [False, True])
-async def test_the_answer_to_another_question_is_wrong(is_stream: bool) -> None:
-    """Each bears its number, and is the whole of it unless it says otherwise."""
-    assert (await ends_of(["q1 ", "quickly"], is_stream=is_stream)).answered == 1
-    assert (await ends_of(["q1 ", "quick"], "length", is_stream=is_stream)).answered == 1
-    for parts in (["q2 quickly"], ["q1 quick"], ["q1 quickly and more"]):
-        ledger = await ends_of([*parts], is_stream=is_stream)
-        assert (ledger.wrong, ledger.complaints) == (1, ["q1 at liar: wrong"])
-
-
-async def test_a_stream_ends_with_its_text_or_an_error_and_never_in_silence_or_with_both() -> None:
-    """RT-18 The last chunk says why it is the last."""
-    assert (await ends_of(["q1 "], None, is_stream=True)).silent == 1
-    assert (await ends_of(["q1 ", fault()], None, is_stream=True)).refused == {"worker_lost": 1}
-    assert (await ends_of(["q1 quickly", fault()], is_stream=True)).both == 1
-
-
-async def test_a_patient_caller_who_hears_only_of_the_deadline_has_lost_the_request() -> None:
-    """Nothing takes that long; for those in a hurry it is an answer like others."""
-    late = InferenceTimeout.after(1.0).as_answer()
-    assert (await ends_of([late])).lost == 1
-    assert (await ends_of([late], within=1.0)).refused == {"inference_timeout": 1}
-
-
-async def test_an_end_too_many_is_counted() -> None:
-    """Told of twice, or answered when there was an answer already and nobody had left."""
-    async with running_system() as system:
-        ledger = Ledger(system.events, ["liar"])
-        ref = await system.spawn(lambda: Liar(["q1 quickly"], "stop"), "liar")
-        await ledger.ask(ref, Question(1, "liar", GenerateText("q1 quickly")))
-        for _ in range(2):
-            system.events.publish(RequestFinished, "liar", **finished("q1"))
-        assert ledger.answered_twice == 1
-        system.dead_letters.add("liar", "an answer", "late reply")
-        assert ledger.answered_twice == 2
-
-
-class Mute(Actor):
-    """Never answer."""
-
-    def __init__(self) -> None:
-        self.was_asked = asyncio.Event()
-
-    @handles(GenerateText)
-    def _ask(self, request: GenerateText) -> Reply[TextReply]:
-        self.was_asked.set()
-        return self.context.defer()
-
-
-async def test_a_request_that_never_ends_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long after its deadline nobody waits any more, and it is no call that was called off."""
-    monkeypatch.setattr(callers, "PATIENCE", 0.0)
-    monkeypatch.setattr(callers, "THINKS", 1e-6)
-    monkeypatch.setattr(callers, "draw", lambda _, n: Question(n, "mute", GenerateText(f"q{n}")))
-    mute = Mute()
-    async with running_system() as system, asyncio.TaskGroup() as group:
-        await system.spawn(lambda: mute, "mute")
-        ledger = Ledger(system.events, ["mute"])
-        crowd = callers.Callers(system, ledger, SEED, count=1)
-        (task,) = crowd.begin(group)
-        await mute.was_asked.wait()
-        await crowd.pause()
-        task.cancel()
-    assert (ledger.asked, ledger.lost, ledger.cancelled) == (1, 1, 0)
-
-
-def finished(id: str) -> dict[str, Any]:
-    texts = dict.fromkeys(("request", "outcome", "model_used", "degradation_level"), "")
-    numbers = ("seconds", "queue_seconds", "attempts", "prompt_tokens", "completion_tokens")
-    others = {"first_seconds": None, "was_fallback": False, "correlation_id": id}
-    return {**texts, **dict.fromkeys(numbers, 0), **others}
-
-
-def test_questions_are_those_of_the_seed() -> None:
-    """So a run can be made again, as far as real time lets it."""
-    first, second, other = ([draw(Random(seed), n) for n in range(50)] for seed in (1, 1, 2))
-    assert first == second != other
-
-
-WELL: dict[str, Any] = dict.fromkeys(Report.__struct_fields__, 0) | {
-    **{name: {} for name in ("kills_by_moment", "kills_by_signal", "refused")},
-    **dict.fromkeys(("not_ready", "left", "complaints"), ()),
-    "requests": 10,
-    "answered": 10,
-}
+def test_the_load_is_as_it_was_said_to_be() -> None:
+    """The usual rate over all of a phase, and in a flood a multiple of the capacity."""
+    calm = Phase(name="calm", title="", calm=0.0, after=400.0)
+    assert len(questions(calm, 1, 10.0)) == pytest.approx(400 * RATE, rel=0.05)
+    flood = Phase(name="flood", title="", calm=0.0, after=100.0, flood=100.0)
+    assert len(questions(flood, 1, 10.0)) == pytest.approx(100 * OVERLOAD * 10.0, rel=0.05)
 
 
 @pytest.mark.parametrize(
-    ("figures", "said"),
+    ("data", "seconds", "kind", "status"),
     [
-        ({}, []),
-        ({"lost": 1, "answered": 9}, ["1 lost"]),
-        ({"answered": 8}, ["2 requests without an end"]),
-        ({"twice": 1, "orphans": 2}, ["1 answered twice", "2 processes without a parent"]),
-        ({"not_ready": ("root/text",)}, ["1 models that did not come back"]),
-        ({"kills_asked": 5, "kills": 4}, ["1 kills too few in the time"]),
-        ({"descriptor_growth": MOST_DESCRIPTORS + 1}, ["1 descriptors more than before"]),
-        ({"rss_growth_bytes": MOST_RSS_BYTES + 2**20}, ["17.0 MiB more memory than before"]),
+        (response(OK, b'{"text":"hi"}'), 0.1, Kind.ANSWERED, 200),
+        (response(OK, b'{"text":"hi"}'), 9.0, Kind.ANSWERED, 200),
+        (response(OK, b'{"text":"hi"}') * 2, 0.1, Kind.TWICE, 200),
+        (response(OK, b'{"text":"another"}'), 0.1, Kind.WRONG, 200),
+        (response(OK, b"what?"), 0.1, Kind.WRONG, 200),
+        (response(BUSY, b"busy"), 0.1, Kind.REFUSED, 503),
+        (response(BUSY, b"busy"), 1.1, Kind.FAILED, 503),
+        (response(BUSY, b""), 0.1, Kind.FAILED, 503),
+        (b"", 0.1, Kind.LOST, None),
+        (response(OK, b'{"text":"hi"}')[:-3], 0.1, Kind.LOST, None),
+        (b"what?", 0.1, Kind.LOST, None),
+        (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{"text":"hi"}\r\n0\r\n\r\n',
+         0.1, Kind.ANSWERED, 200),
     ],
-)
-def test_what_is_not_as_it_must_be_is_said(figures: dict[str, Any], said: list[str]) -> None:
-    assert Report(**WELL | figures).faults() == said
-
-
-@pytest.mark.parametrize(("lost", "status"), [(0, 0), (3, 1)])
-def test_the_command_prints_the_seed_writes_the_figures_and_tells_by_its_status(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    lost: int,
-    status: int,
+)  # fmt: skip
+def test_what_came_back_is_told_apart(
+    data: bytes, seconds: float, kind: Kind, status: int | None
 ) -> None:
-    """WK-20 A run that isn't well is no success."""
-
-    async def ran(seed: int, kills: int, seconds: float, tell: object) -> Report:
-        assert (kills, seconds) == (7, 60.0)
-        return Report(**WELL | {"seed": seed, "lost": lost, "answered": 10 - lost})
-
-    monkeypatch.setattr(command, "run", ran)
-    written = tmp_path / "made" / "chaos.json"
-    arguments = f"--kills 7 --seed 5 --minutes 1 --output {written}"
-    assert command.main(arguments.split()) == status
-    said = capsys.readouterr()
-    assert said.out.startswith("7 kills, seed 5\n")
-    assert said.err == ("NOT as it must be: 3 lost\n" if lost else "")
-    assert msgspec.json.decode(written.read_bytes())["lost"] == lost
+    """An answer is one's own and comes once; a refusal is soon, and says something."""
+    assert judge(data, "hi", seconds) == (kind, status)
 
 
-def test_a_process_that_lives_on_outside_of_the_family_is_an_orphan(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """WK-04 One whose parent has ended, and didn't take it along."""
-    monkeypatch.setattr(calm, "_GONE_WITHIN", 0.0)
-    family = calm.Family()
-    parent = subprocess.Popen(
-        ["sh", "-c", "sleep 600 >/dev/null & echo $!; read end"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+def test_a_connection_that_is_closed_or_not_to_be_had_is_a_lost_request() -> None:
+    """The server ends with the question in hand, and then isn't there."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+
+    async def run() -> list[Kind]:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        ends = [await ask(port, Question(0.0, "hi"), 0.0)]
+        server.close()
+        await server.wait_closed()
+        return [each.kind for each in (*ends, await ask(port, Question(0.0, "hi"), 0.0))]
+
+    assert asyncio.run(run()) == [Kind.LOST, Kind.LOST]
+
+
+def test_the_harmful_are_counted_apart() -> None:
+    """A server owes nothing to a prompt that can't be answered."""
+    count = Count.of([
+        end(0.0, 0.2), end(1.0, 0.4), end(2.0, kind=Kind.LOST),
+        end(3.0, kind=Kind.REFUSED, guilty=True),
+    ])  # fmt: skip
+    assert count.asked == 3
+    assert (count[Kind.ANSWERED], count[Kind.LOST], count[Kind.HUNG]) == (2, 1, 0)
+    assert count.guilty == {Kind.REFUSED: 1}
+    assert count.answered_share == pytest.approx(2 / 3)
+    assert count.slowest == pytest.approx(0.4)
+
+
+def test_of_nothing_asked_nothing_is_known() -> None:
+    """No request, and no answer: no share and no time."""
+    assert Count.of([]).answered_share == 0.0
+    assert Count.of([end(0.0, kind=Kind.HUNG)]).slowest is None
+
+
+def test_a_fault_that_nobody_notices_is_over_with_the_next_answer() -> None:
+    """What came before it isn't looked at."""
+    before = [end(0.0, kind=Kind.LOST), end(0.5), end(0.8)]
+    after = [end(2.0 + number) for number in range(IN_A_ROW)]
+    assert recovered_after([*before, *after], 1.0) == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("bad", [end(12.5, kind=Kind.REFUSED), end(12.5, 1.5)])
+def test_all_is_well_with_the_first_of_many_prompt_answers(bad: End) -> None:
+    """A refusal among them, or one that took long, and the row begins again."""
+    ends = [end(1.0 + number) for number in range(2 * IN_A_ROW)]
+    assert recovered_after([*ends, bad], 0.0) == pytest.approx(13.1)
+
+
+def test_too_few_answers_in_a_row_are_no_recovery() -> None:
+    """One short of the row, and a harmful prompt is none of it."""
+    ends = [end(1.0 + number) for number in range(IN_A_ROW - 1)]
+    assert recovered_after(ends, 0.0) is None
+    assert recovered_after([*ends, end(90.0, guilty=True)], 0.0) is None
+    assert recovered_after([*ends, end(90.0)], 0.0) is not None
+
+
+def test_goodput_counts_right_answers_when_they_come() -> None:
+    """By the second in which they ended, in all seconds that there were."""
+    ends = [end(0.1), end(0.2), end(0.95), end(0.3, kind=Kind.HUNG), end(7.0)]
+    assert per_second(ends, 2.0, 0.5) == [(0.25, 4.0), (0.75, 0.0), (1.25, 2.0), (1.75, 0.0)]
+
+
+def test_a_phase_counts_from_where_the_harm_ends() -> None:
+    """A flood and a row of harmful prompts are over after a while; a fault is there at once."""
+    assert Phase(name="", title="", after=9.0, calm=1.0, flood=5.0).since == 6.0
+    assert (
+        Phase(name="", title="", after=9.0, calm=1.0, guilty="x", guilty_at=(0.0, 2.0)).since == 3.0
     )
-    assert parent.stdin is not None
-    assert parent.stdout is not None
-    orphan = int(parent.stdout.readline())
-    try:
-        family.note()
-        assert family.orphans() == ()
-        parent.communicate(b"end\n")
-        assert family.orphans() == (f"sleep (pid {orphan})",)
-    finally:
-        os.kill(orphan, signal.SIGKILL)
+    assert Phase(name="", title="", after=9.0, calm=1.0, fault=Fault.KILL).since == 1.0
+    assert (
+        Phase(name="", title="", after=9.0, calm=1.0, fault=Fault.HANG, fault_at=(0.0, 9.0)).since
+        == 10.0
+    )
+
+
+def test_a_real_server_is_put_through_it_and_leaves_nothing_behind() -> None:
+    """Each request has its end in the ledger, and it is the right one; the tables show it."""
+    phase = Phase(name="kill", title="SIGKILL", calm=0.3, after=2.5, fault=Fault.KILL)
+    tried = trial("failsoft", [phase], 8, 1)
+    (endured,) = tried.phases
+    assert len(endured.ends) == len(questions(phase, 1, 32.0))
+    assert endured.count[Kind.WRONG] == endured.count[Kind.TWICE] == 0
+    assert endured.count[Kind.ANSWERED] > 0
+    assert tried.orphans == []
+    sums, of_phase = tables([tried])
+    assert sums.rows[0][:3] == of_phase.rows[0][:3]

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from random import Random
 from time import monotonic
 
-from bench.chaos.callers import Callers
-from bench.chaos.calm import Family, Holdings, holdings
-from bench.chaos.ledger import Ledger
-from bench.chaos.report import Report
-from bench.chaos.tree import router_paths, tree
-from bench.chaos.trouble import Trouble
+from bench.storm.callers import Callers
+from bench.storm.calm import Family, Holdings, holdings
+from bench.storm.ledger import Ledger
+from bench.storm.report import Report
+from bench.storm.tree import router_paths, tree
+from bench.storm.trouble import Trouble
 from failsoft.actors import System
 from failsoft.messages.events import WorkerEnded, WorkerHung
 from failsoft.testing import LeakFound, running_system

@@ -5,29 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 from collections import Counter
 from random import Random
 
-from bench.chaos.tree import ROUTERS, model_paths
-from bench.chaos.victims import Victims
+from bench.storm.blows import draw_moment, draw_signal
+from bench.storm.tree import ROUTERS, model_paths
+from bench.storm.victims import Victims
 from failsoft.actors import System
 from failsoft.actors.errors import ActorError
 from failsoft.messages import InferenceError, InjectFault
 from failsoft.messages.events import ModelStateChanged
 from failsoft.supervisors import RestartChild, TerminateChild
 
-# How often which moment is wanted. A reaper takes all workers with it.
-_WANTED = {
-    "generating": 8,
-    "loading": 5,
-    "idle": 3,
-    "stopping": 3,
-    "spare": 2,
-    "template": 1,
-    "reaper": 0.3,
-}
-_SIGNALS = {signal.SIGKILL: 8, signal.SIGSTOP: 1, signal.SIGTERM: 1}
 _OUT_OF_MEMORY = 0.15
 _PATIENCE = 10.0
 
@@ -62,7 +51,7 @@ class Trouble:
             fault = InjectFault("oom", after_steps=random.randrange(4))
             self._system.ref(random.choice(model_paths())).tell(fault)
             self.out_of_memory += 1
-        wanted = random.choices(list(_WANTED), list(_WANTED.values()))[0]
+        wanted = draw_moment(random)
         match wanted:
             case "stopping":
                 await self._hit_while_stopping()
@@ -106,9 +95,7 @@ class Trouble:
     def _hit(self, moment: str, pids: list[int]) -> None:
         if not pids:
             return
-        number = self._random.choices(list(_SIGNALS), list(_SIGNALS.values()))[0]
-        if moment == "reaper":
-            number = signal.SIGKILL
+        number = draw_signal(self._random, moment)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._random.choice(pids), number)
             self.by_moment[moment] += 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from pathlib import Path
 
-from failsoft.actors import System
+from failsoft.actors import System, TreeNode
 from failsoft.gpu import WorkerHost
 from failsoft.messages.events import WorkerEnded, WorkerSpawned
 from failsoft.testing.processes import descendants
@@ -32,27 +33,14 @@ class Victims:
 
     def now(self) -> dict[str, list[int]]:
         """Give their pids, by moment; those that stand by are ``spare``."""
-        found: dict[str, list[int]] = {}
-        serving = set()
-        for node in self._system.tree()[0].walk():
-            pid = node.shows.get("pid")
-            if pid is not None and "model_state" in node.shows:
-                serving.add(pid)
-                moment = _MOMENTS.get(node.shows["model_state"])
-                if moment is not None:
-                    found.setdefault(moment, []).append(pid)
-        if spare := self._workers - serving:
-            found["spare"] = sorted(spare)
-        return found
+        return by_moment(self._system.tree(), self._workers)
 
     def parents(self) -> dict[str, list[int]]:
         """Give the pids of the reaper and of the templates below it."""
         reaper = self._system.extension(WorkerHost).statistics().reaper_pid
         if reaper is None:
             return {}
-        below = [process.pid for process in descendants(reaper)]
-        templates = [pid for pid in below if _name(pid) == "failsoft-templ"]
-        return {"reaper": [reaper], "template": templates}
+        return {"reaper": [reaper], "template": by_name(reaper).get("failsoft-templ", [])}
 
     def _hear(self, event: object) -> None:
         match event:
@@ -60,6 +48,30 @@ class Victims:
                 self._workers.add(pid)
             case WorkerEnded(pid=pid):
                 self._workers.discard(pid)
+
+
+def by_moment(tree: Iterable[TreeNode], workers: Set[int]) -> dict[str, list[int]]:
+    """Give the workers' pids by the moment that their models, as the tree shows them, are in."""
+    found: dict[str, list[int]] = {}
+    serving = set()
+    for node in (node for top in tree for node in top.walk()):
+        pid = node.shows.get("pid")
+        if pid is not None and "model_state" in node.shows:
+            serving.add(pid)
+            moment = _MOMENTS.get(node.shows["model_state"])
+            if moment is not None:
+                found.setdefault(moment, []).append(pid)
+    if spare := workers - serving:
+        found["spare"] = sorted(spare)
+    return found
+
+
+def by_name(head: int) -> dict[str, list[int]]:
+    """Give the pids of the processes below one, by what the kernel calls them."""
+    found: dict[str, list[int]] = {}
+    for process in descendants(head):
+        found.setdefault(_name(process.pid), []).append(process.pid)
+    return found
 
 
 def _name(pid: int) -> str:

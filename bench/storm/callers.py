@@ -6,8 +6,8 @@ import asyncio
 import itertools
 from random import Random
 
-from bench.chaos.ledger import Ledger
-from bench.chaos.question import PATIENCE, Question, draw
+from bench.storm.ledger import Ledger
+from bench.storm.question import PATIENCE, Question, draw
 from failsoft.actors import System
 
 # Seconds, on the average, between an end and the next question.

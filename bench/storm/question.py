@@ -6,7 +6,7 @@ from random import Random
 
 import msgspec
 
-from bench.chaos.tree import router_paths
+from bench.storm.tree import router_paths
 from failsoft.messages import GenerateText
 
 # Seconds that a patient caller waits: far longer than anything here takes.
@@ -36,9 +36,13 @@ class Question(msgspec.Struct, frozen=True):
 
     def is_answered_by(self, text: str, finish_reason: str | None) -> bool:
         """Tell whether ``text`` is what this prompt is echoed as, as far as there was room."""
-        prompt = str(self.request.prompt)
-        is_whole = text == prompt or (finish_reason == "length" and prompt.startswith(text))
-        return is_whole and text.split()[:1] == [self.id]
+        return is_echo(str(self.request.prompt), text, finish_reason)
+
+
+def is_echo(prompt: str, text: str, finish_reason: str | None) -> bool:
+    """Tell whether ``text`` is a prompt, or its beginning where it had to end; an id is first."""
+    is_whole = text == prompt or (finish_reason == "length" and prompt.startswith(text))
+    return is_whole and text.split()[:1] == prompt.split()[:1]
 
 
 def draw(random: Random, number: int) -> Question:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.chaos.tree import model_paths
+from bench.storm.tree import model_paths
 from failsoft.actors import System
 from failsoft.gpu import WorkerHost
 from failsoft.gpu.memory.process_memory import rss_bytes

@@ -2,12 +2,13 @@
 # Which index pip takes packages from, and so which build of torch, is left to pip's own settings.
 
 PYTHON ?= python3
+MINUTES ?= 20
 
 BIN := .venv/bin
 READY := .venv/.ready
 CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: demo serve test check bench chaos models clean
+.PHONY: demo serve test check bench chaos soak models clean
 
 # One plain command each, so that make starts it without a shell: Ctrl-C reaches it once.
 demo: $(READY)
@@ -22,6 +23,7 @@ check: $(READY)
 	$(BIN)/mypy --strict src tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/service/http/conformance.py
+	$(BIN)/python -m bench guard
 
 bench: .venv/.bench-ready
 	@$(BIN)/python -m bench
@@ -32,7 +34,11 @@ serve: $(READY)
 
 # Hundreds of worker processes are killed; a few minutes. The seed is printed.
 chaos: $(READY)
-	@$(BIN)/python -m bench chaos
+	@$(BIN)/python -m bench storm
+
+# A service under mixed traffic and faults, for so long: nothing is lost, and nothing grows.
+soak: $(READY)
+	@$(BIN)/python -m bench soak --minutes $(MINUTES)
 
 # Trains the models of gpu/tiny anew, from nothing, and measures them: under an hour on two cores.
 models: $(READY)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from bench.paired import Spread
+
+class Spread(msgspec.Struct, frozen=True):
+    """Give a median with the least and the most of the rounds."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values))
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.median:{spec}} ({self.least:{spec}} to {self.most:{spec}})"
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,11 +62,29 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     @property
+    def gain(self) -> Spread | None:
+        """Give how many times as good as the peer ours is: half of its time is twice as good."""
+        ratio = self.ratio
+        if ratio is None or not self.less_is_better:
+            return ratio
+        return Spread(_inverse(ratio.median), _inverse(ratio.most), _inverse(ratio.least))
+
+    @property
+    def aimed_gain(self) -> float | None:
+        """Give the aim in the same terms; None where there is none, or it is for ours alone."""
+        if self.ratio is None or self.judges_ours:
+            return None
+        aim = self.at_least if self.at_least is not None else self.at_most
+        return _inverse(aim) if aim is not None and self.less_is_better else aim
+
+    @property
     def peer_wins(self) -> bool:
         """Tell whether the peer's median is the better one."""
-        if self.ratio is None or not self.is_rival:
-            return False
-        return self.ratio.median > 1 if self.less_is_better else self.ratio.median < 1
+        return self.gain is not None and self.is_rival and self.gain.median < 1
+
+
+def _inverse(ratio: float) -> float:
+    return 1 / ratio if ratio else math.inf
 
 
 def against(
@@ -73,9 +106,9 @@ def lines_of(figures: Sequence[Figure]) -> list[str]:
     """Give what is printed of ``figures``: each with its aim, and who wins."""
     lines = []
     for figure in figures:
-        said = f"{figure.name:<44}{_number(figure.ours):>26} {figure.unit}"
-        if figure.theirs is not None and figure.ratio is not None:
-            said += f"; {figure.peer}: {_number(figure.theirs)}; ratio {figure.ratio:.3f}"
+        said = f"{figure.name:<44}{number(figure.ours):>26} {figure.unit}"
+        if figure.theirs is not None and figure.gain is not None:
+            said += f"; {figure.peer}: {number(figure.theirs)}; {number(figure.gain)} times as good"
         lines.append(said + _verdict(figure))
     return lines
 
@@ -83,13 +116,21 @@ def lines_of(figures: Sequence[Figure]) -> list[str]:
 def _verdict(figure: Figure) -> str:
     said = ""
     if figure.is_met is not None:
-        aim = figure.at_least if figure.at_least is not None else figure.at_most
-        word = "at least" if figure.at_least is not None else "at most"
         met = "as it must be" if figure.is_met else "NOT AS IT MUST BE"
-        said = f", {word} {aim:g}: {met}"
+        said = f", {aim_of(figure)}: {met}"
     return said + ("; the peer wins" if figure.peer_wins else "")
 
 
-def _number(spread: Spread) -> str:
+def aim_of(figure: Figure) -> str:
+    """Give in words what was aimed at: of the ratio, where more is better, or of ours."""
+    if figure.aimed_gain is not None:
+        return f"at least {round(figure.aimed_gain, 3):g} times"
+    if figure.at_least is not None:
+        return f"at least {figure.at_least:g} {figure.unit}"
+    return "" if figure.at_most is None else f"at most {figure.at_most:g} {figure.unit}"
+
+
+def number(spread: Spread) -> str:
+    """Give a median with its ends, if it has any, and with no more digits than they tell."""
     digits = ",.0f" if spread.median >= 1000 else ".1f" if spread.median >= 10 else ".3f"
-    return f"{spread:{digits}}"
+    return f"{spread.median:{digits}}" if spread.least == spread.most else f"{spread:{digits}}"

@@ -4,73 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import statistics
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-import msgspec
+from bench.figures import Figure, against
 
-# Do a number of operations; give the seconds of processor time that they took. All that is
-# compared here is bound by the processor, and so a busy neighbour doesn't count.
+# Do a number of operations; give the seconds that they took: of processor time, wherever all that
+# is done is done in this process, so that a busy neighbour doesn't count.
 Sample = Callable[[int], Awaitable[float]]
-
-
-class Spread(msgspec.Struct, frozen=True):
-    """Give a median with the least and the most of the rounds."""
-
-    median: float
-    least: float
-    most: float
-
-    @classmethod
-    def of(cls, values: list[float]) -> Spread:
-        return cls(statistics.median(values), min(values), max(values))
-
-    def __format__(self, spec: str) -> str:
-        return f"{self.median:{spec}} ({self.least:{spec}} to {self.most:{spec}})"
-
-
-class Paired(msgspec.Struct, frozen=True):
-    """Compare ours with a peer.
-
-    ours_us, peer_us: microseconds an operation. ratio: how many times as fast as the peer ours
-    is, round by round; ``at_least`` is the aim.
-    """
-
-    name: str
-    peer: str
-    operations: int
-    ours_us: Spread
-    peer_us: Spread
-    ratio: Spread
-    at_least: float | None
-
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        peer: str,
-        times: Sequence[tuple[float, float]],
-        operations: int,
-        at_least: float | None,
-    ) -> Paired:
-        """Make it of the seconds that ``operations`` took, of ours and of the peer, each round."""
-        microseconds = 1e6 / operations
-        return cls(
-            name=name,
-            peer=peer,
-            operations=operations,
-            ours_us=Spread.of([mine * microseconds for mine, _ in times]),
-            peer_us=Spread.of([theirs * microseconds for _, theirs in times]),
-            ratio=Spread.of([theirs / mine for mine, theirs in times]),
-            at_least=at_least,
-        )
-
-    def __str__(self) -> str:
-        aim = "" if self.at_least is None else f", at least {self.at_least:g}"
-        return (
-            f"{self.name:<22} {self.ours_us:.2f} µs; {self.peer}: {self.peer_us:.2f} µs; "
-            f"ratio {self.ratio:.2f}{aim}"
-        )
 
 
 def compare(
@@ -82,13 +23,24 @@ def compare(
     operations: int,
     rounds: int,
     at_least: float | None = None,
-) -> Paired:
-    """Measure ours, the peer, ours, the peer … each time in a new event loop."""
-    times: list[tuple[float, float]] = []
-    for _ in range(rounds + 1):
-        times.append((_run(ours, operations), _run(peer, operations)))
+    unit: str = "µs",
+    **rest: Any,
+) -> Figure:
+    """Measure ours, the peer, ours, the peer … each time in a new event loop.
+
+    at_least: how many times as fast as the peer ours is to be.
+    """
     # The first round warms up.
-    return Paired.of(name, peer_name, times[1:], operations, at_least)
+    seconds = [(_run(ours, operations), _run(peer, operations)) for _ in range(rounds + 1)][1:]
+    return against(
+        name,
+        unit,
+        [(1e6 * mine / operations, 1e6 * its / operations) for mine, its in seconds],
+        peer=peer_name,
+        less_is_better=True,
+        at_most=None if at_least is None else 1 / at_least,
+        **rest,
+    )
 
 
 def _run(sample: Sample, operations: int) -> float:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import argparse
 import logging
-from pathlib import Path
 from time import process_time
 
-import msgspec
 import structlog
 
-from bench.paired import Paired, compare
+from bench import charts
+from bench.figures import Figure, Spread
+from bench.paired import compare
+from bench.report import OUTPUT, Measuring
 from failsoft.actors import Actor, System, handles
 from failsoft.messages import GenerateText, TextReply, Usage
 from failsoft.supervisors import candidate, router
 
-OUTPUT = Path("build/bench/route.json")
+ROUNDS, QUICK_ROUNDS = 9, 3
 REQUEST = GenerateText("hello", max_tokens=16)
 REPLY = TextReply("hello", "stop", Usage(1, 1))
 MOST_OVERHEAD_US = 15.0
@@ -50,30 +51,31 @@ async def routed_ask(operations: int) -> float:
         return process_time() - began
 
 
-def measure(rounds: int) -> tuple[Paired, ...]:
-    return (
-        compare(
-            *("ask through a router", routed_ask, "a bare ask", bare_ask),
-            operations=10_000,
-            rounds=rounds,
-        ),
+def measure(rounds: int, operations: int = 10_000) -> list[Figure]:
+    """Measure both, and what the way costs by the medians of both."""
+    routed = compare(
+        *("ask through a router", routed_ask, "a bare ask", bare_ask),
+        operations=operations,
+        rounds=rounds,
+        is_rival=False,
     )
+    assert routed.theirs is not None
+    way = Figure(
+        name="the way through a router",
+        unit="µs",
+        ours=Spread.of([routed.ours.median - routed.theirs.median]),
+        at_most=MOST_OVERHEAD_US,
+    )
+    return [routed, way]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.route", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="rounds to take the median of")
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench route", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few rounds, for a rough look")
+    parser.add_argument("--rounds", type=int, help="rounds to take the median of")
     options = parser.parse_args(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    pairs = measure(options.rounds)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(pairs)))
-    for pair in pairs:
-        print(pair)
-    overhead = pairs[0].ours_us.median - pairs[0].peer_us.median
-    print(f"{'the way costs':<22} {overhead:.1f} µs, at most {MOST_OVERHEAD_US:g} µs")
-    print(f"written to {OUTPUT}")
-
-
-if __name__ == "__main__":
-    main()
+    found = Measuring("route", "what the way through a router costs", arguments)
+    found.figures += measure(options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS))
+    found.charts += charts.ratios(found.figures, OUTPUT / "route_ratios")
+    found.write()

@@ -9,7 +9,7 @@ measures the way back after a SIGKILL, ``noop`` the way to a model that does not
 from __future__ import annotations
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str]) -> None:
     """Run the benchmark."""
     # Not above: the peer's process is of this package, and is to import nothing of ours.
     from bench.engines.command import main as run

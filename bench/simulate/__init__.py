@@ -1,6 +1,6 @@
 """A simulator: the true policies and supervisors against a modelled fleet, in virtual time.
 
-``python -m bench.simulate``, or ``--quick`` with a tenth of the fleet. The dispatcher, the
+``python -m bench simulate``, or ``--quick`` with a small part of the fleet. The dispatcher, the
 circuits, queues, budgets and quarantines in it, and the state machine that restarts models, are
 those of the package; only what they deal with is modelled: models, clients, faults, and time.
 """

@@ -17,8 +17,11 @@ _SMOOTH = 5
 _COLUMNS = 2
 
 
-def draw(runs: Sequence[Figures], folder: Path) -> list[Path]:
-    """Draw each scenario in time; give the files. Without matplotlib, say so and draw none."""
+def draw(runs: Sequence[Figures], folder: Path) -> list[str]:
+    """Draw each scenario in time; give the files' names.
+
+    Without matplotlib, say so and draw none.
+    """
     if not charts.can_draw():
         return []
     return [
@@ -27,7 +30,7 @@ def draw(runs: Sequence[Figures], folder: Path) -> list[Path]:
     ]
 
 
-def _drawn(runs: Sequence[Figures], stem: Path, values: Any, label: str) -> list[Path]:
+def _drawn(runs: Sequence[Figures], stem: Path, values: Any, label: str) -> list[str]:
     groups = [(name, list(each)) for name, each in groupby(runs, key=lambda run: run.scenario)]
     rows = -(-len(groups) // _COLUMNS)
     figure, axes = charts.panels(rows, _COLUMNS, (13, 3.4 * rows))
@@ -35,7 +38,7 @@ def _drawn(runs: Sequence[Figures], stem: Path, values: Any, label: str) -> list
         _panel(place, name, each, values, label)
     for place in axes.flat[len(groups) :]:
         place.axis("off")
-    return charts.save(figure, stem)
+    return [path.name for path in charts.save(figure, stem)]
 
 
 def _panel(place: Any, name: str, runs: Sequence[Figures], values: Any, label: str) -> None:

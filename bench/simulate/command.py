@@ -8,41 +8,31 @@ import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
 from time import perf_counter
 
 import msgspec
 
+from bench import simulate as simulator
+from bench.report import OUTPUT, Measuring
 from bench.simulate import charts
+from bench.simulate.aims import aims_of, speed_of
 from bench.simulate.figures import Figures
 from bench.simulate.fleet import CANDIDATES
 from bench.simulate.run import simulate
 from bench.simulate.scenarios import SCENARIOS
-from bench.simulate.table import table_of, verdicts
+from bench.simulate.table import tables_of
 
-OUTPUT = Path("build/bench")
 FAMILIES = 334
-QUICK_FAMILIES = 33
+QUICK_FAMILIES = 20
 SEED = 1
 
 
-class Report(msgspec.Struct, frozen=True):
-    """Hold all that was measured.
-
-    seconds: of real time, with so many processes. cpu_seconds: of processor time, of all of them;
-    on a machine with other work it is less than the cores' seconds.
-    """
+class Details(msgspec.Struct, frozen=True):
+    """Hold all that came of the runs, second by second, which the figures sum up."""
 
     families: int
-    models: int
     seed: int
     processes: int
-    seconds: float
-    cpu_seconds: float
-    requests: int
-    events: int
-    requests_per_second: float
-    events_per_second: float
     runs: tuple[Figures, ...]
 
 
@@ -77,9 +67,10 @@ def run_all(
             yield task.result()
 
 
-def measure(scenarios: Sequence[str], families: int, seed: int, processes: int) -> Report:
+def measure(
+    scenarios: Sequence[str], families: int, seed: int, processes: int
+) -> tuple[Figures, ...]:
     """Run the scenarios under each of their variants, and say how each ended as it does."""
-    began = perf_counter()
     done: dict[tuple[str, str], Figures] = {}
     runs = plan(scenarios)
     for figures in run_all(runs, families, seed, processes):
@@ -88,49 +79,33 @@ def measure(scenarios: Sequence[str], families: int, seed: int, processes: int) 
             f"[{len(done)}/{len(runs)}] {figures.scenario}, {figures.variant}: "
             f"{figures.requests} requests in {figures.cpu_seconds:.1f} s"
         )
-    seconds = perf_counter() - began
-    ordered = tuple(done[name, each] for name in scenarios for each in SCENARIOS[name].variants)
-    requests = sum(figures.requests for figures in ordered)
-    events = sum(figures.events for figures in ordered)
-    return Report(
-        families=families,
-        models=families * CANDIDATES,
-        seed=seed,
-        processes=processes,
-        seconds=seconds,
-        cpu_seconds=sum(figures.cpu_seconds for figures in ordered),
-        requests=requests,
-        events=events,
-        requests_per_second=requests / seconds,
-        events_per_second=events / seconds,
-        runs=ordered,
-    )
+    return tuple(done[name, each] for name in scenarios for each in SCENARIOS[name].variants)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str]) -> None:
     """Run, print, and write the figures and their charts."""
-    parser = argparse.ArgumentParser(prog="python -m bench.simulate", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="with a tenth of the fleet")
+    parser = argparse.ArgumentParser(prog="python -m bench simulate", description=simulator.__doc__)
+    parser.add_argument("--quick", action="store_true", help="with a small part of the fleet")
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
     parser.add_argument("--families", type=int, help="routes, of three models each")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="the folder for what is made")
     options = parser.parse_args(arguments)
     families = options.families or (QUICK_FAMILIES if options.quick else FAMILIES)
-    report = measure(options.only, families, options.seed, options.processes)
-    options.output.mkdir(parents=True, exist_ok=True)
-    written = options.output / "simulate.json"
-    written.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    print()
-    for line in (*table_of(report.runs), "", *verdicts(report.runs)):
-        print(line)
-    print(
-        f"{report.models} models, {report.requests} requests, {report.events} events in "
-        f"{report.seconds:.0f} s ({report.cpu_seconds:.0f} s of processor time): "
-        f"{report.requests_per_second:.0f} requests and {report.events_per_second:.0f} events "
-        f"a second, in {report.processes} processes"
+    found = Measuring("simulate", "the policies against a fleet that fails", arguments)
+    began = perf_counter()
+    runs = measure(options.only, families, options.seed, options.processes)
+    seconds = perf_counter() - began
+    details = Details(families, options.seed, options.processes, runs)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    written = OUTPUT / "simulate_runs.json"
+    written.write_bytes(msgspec.json.format(msgspec.json.encode(details)))
+    found.settings["the fleet"] = (
+        f"{families * CANDIDATES} models behind {families} routes, seed {options.seed}, in "
+        f"{options.processes} processes; nobody's real models: they are modelled"
     )
-    print(f"written to {written}")
-    for path in charts.draw(report.runs, options.output):
-        print(f"drawn to {path}")
+    found.figures += [*aims_of(runs), *speed_of(runs, seconds)]
+    found.tables += tables_of(runs)
+    found.charts += charts.draw(runs, OUTPUT)
+    found.write()
+    print(f"each run, second by second: {written}")

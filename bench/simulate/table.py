@@ -1,81 +1,52 @@
-"""The table: the figures of all runs, and whether they are as they must be."""
+"""The tables: the figures of all runs, one table for each scenario."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
+from bench.report import Table
 from bench.simulate.figures import Figures
 from bench.simulate.scenarios import SCENARIOS
 
-_HEAD = (
-    f"{'':<22}{'goodput':>8}{'after':>8}{'p50':>7}{'p99':>7}{'sends':>7}"
-    f"{'recovery':>9}{'all up':>8}{'restarts':>9}{'queue':>8}{'requests':>10}"
+_COLUMNS = (
+    *("variant", "goodput", "after", "p50", "p99", "sends a request"),
+    *("recovery", "all up", "restarts", "most waiting", "requests"),
+)
+_NOTE = (
+    "goodput: answers in time during the trouble, as a share of what the models that were left "
+    "could have given; after: the same of the minute that follows; recovery: from the end of the "
+    "trouble until nearly as many are answered as before."
 )
 
-MOST_AMPLIFICATION = 1.2
-LEAST_GOODPUT_OF_LEFT = 0.9
-LONGEST_RECOVERY = 60.0
-MOST_RESTARTS_BY_POISON = 2
-LEAST_GOODPUT_OVERLOADED = 0.8
 
-
-def table_of(runs: Sequence[Figures]) -> list[str]:
-    """Give the table, line by line; see ``Figures`` for what the columns mean."""
-    lines: list[str] = []
-    scenario = ""
-    for figures in runs:
-        if figures.scenario != scenario:
-            scenario = figures.scenario
-            lines += ["", SCENARIOS[scenario].title, _HEAD]
-        lines.append(
-            f"{figures.variant:<22}{_percent(figures.goodput):>8}{_percent(figures.after):>8}"
-            f"{figures.p50:>5.1f} s{figures.p99:>5.1f} s{figures.amplification:>7.2f}"
-            f"{_seconds(figures.recovery):>9}{_seconds(figures.all_ready):>8}"
-            f"{figures.restarts:>9}{figures.queue_peak:>8}{figures.requests:>10}"
+def tables_of(runs: Sequence[Figures]) -> list[Table]:
+    """Give a table for each scenario; see ``Figures`` for what the columns mean."""
+    return [
+        Table(
+            title=SCENARIOS[scenario].title,
+            columns=_COLUMNS,
+            rows=tuple(_row(figures) for figures in each),
+            note="" if number else _NOTE,
         )
-    return lines
+        for number, (scenario, each) in enumerate(groupby(runs, key=lambda run: run.scenario))
+    ]
 
 
-def verdicts(runs: Sequence[Figures]) -> list[str]:
-    """Say of each figure that must come out at the defaults whether it does."""
-    lines = []
-    for figures in runs:
-        if figures.variant != "defaults":
-            continue
-        for said, is_fine in checks(figures):
-            lines.append(f"{'as it must be' if is_fine else 'NOT AS IT MUST BE'}: {said}")
-    return lines
-
-
-def checks(figures: Figures) -> list[tuple[str, bool]]:
-    """Give in words what must hold of a scenario at the defaults, and whether it does."""
-    goodput, recovery = figures.goodput or 0.0, figures.recovery
-    match figures.scenario:
-        case "third":
-            return [
-                (
-                    f"a third dying: {figures.amplification:.2f} sends a request",
-                    figures.amplification <= MOST_AMPLIFICATION,
-                ),
-                (
-                    f"a third dying: {_percent(goodput)} of what is left",
-                    goodput >= LEAST_GOODPUT_OF_LEFT,
-                ),
-                (
-                    f"a third dying: recovered in {_seconds(recovery)}",
-                    recovery is not None and recovery <= LONGEST_RECOVERY,
-                ),
-            ]
-        case "poison":
-            worst = figures.worst_restarts
-            return [
-                (f"a poison prompt: {worst} restarts at most", worst <= MOST_RESTARTS_BY_POISON)
-            ]
-        case "overload":
-            said = f"ten times the load: {_percent(goodput)} of the capacity"
-            return [(said, goodput >= LEAST_GOODPUT_OVERLOADED)]
-        case _:
-            return []
+def _row(run: Figures) -> tuple[str, ...]:
+    return (
+        run.variant,
+        _percent(run.goodput),
+        _percent(run.after),
+        f"{run.p50:.1f} s",
+        f"{run.p99:.1f} s",
+        f"{run.amplification:.2f}",
+        _seconds(run.recovery),
+        _seconds(run.all_ready),
+        str(run.restarts),
+        str(run.queue_peak),
+        f"{run.requests:,}",
+    )
 
 
 def _percent(share: float | None) -> str:

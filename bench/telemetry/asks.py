@@ -59,16 +59,16 @@ def http_ask(*names: str) -> Sample:
             spec = router("text", candidate("first", Echo), candidate("second", Echo))
             await system.spawn(spec.start, "text")
             app = failsoft_app(system, routes={"text": "text"})
-            await _post(app)  # which puts it together
+            await post(app)  # which puts it together
             began = process_time()
             for _ in range(operations):
-                await _post(app)
+                await post(app)
         return process_time() - began
 
     return sample
 
 
-async def _post(app: ASGIApp) -> None:
+async def post(app: ASGIApp) -> None:
     said: list[Message] = [{"type": "http.request", "body": _BODY}]
 
     async def receive() -> Message:

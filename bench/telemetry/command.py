@@ -5,23 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
-from collections.abc import Sequence
-from pathlib import Path
 from time import process_time
 
-import msgspec
 import structlog
 
-from bench import telemetry
-from bench.paired import Paired, Spread, compare
+from bench import charts, telemetry
+from bench.figures import Figure, Spread
+from bench.paired import compare
+from bench.report import OUTPUT, Measuring
 from bench.telemetry.asks import bare_ask, http_ask, routed_ask, unheard, worker_ask
-from bench.telemetry.generation import Generated, generation
+from bench.telemetry.generation import generation
 from bench.telemetry.parts import EVERYTHING
 from failsoft.messages.log_line import encode_line
 from failsoft.service.smollm2 import ensure_smollm2
 from failsoft.telemetry import configure_logging
 
-OUTPUT = Path("build/bench/telemetry.json")
+ROUNDS, QUICK_ROUNDS = 5, 1
+NONE = "none"
 MOST_UNHEARD_NS = 100.0
 LEAST_RATIO = 1 / 1.1
 PARTS = ("asks", "generation")
@@ -52,78 +52,68 @@ def line_us(rounds: int, operations: int = 2_000) -> Spread:
     return Spread.of(times)
 
 
-class Results(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Hold all that was measured."""
-
-    unheard_ns: Spread | None = None
-    line_us: Spread | None = None
-    paired: tuple[Paired, ...] = ()
-    generation: Generated | None = None
-
-
-def measure(parts: Sequence[str], rounds: int, tokens: int) -> Results:
-    """Measure the parts, one after the other."""
-    results = asks(rounds) if "asks" in parts else Results()
-    if "generation" in parts:
-        made = asyncio.run(generation(ensure_smollm2(), tokens, 4 * rounds))
-        results = msgspec.structs.replace(results, generation=made)
-    return results
-
-
-def asks(rounds: int) -> Results:
+def asks(rounds: int) -> list[Figure]:
     """Measure all but generation."""
     combined = [(name,) for name in EVERYTHING] + [EVERYTHING]
-    pairs = [
+    nanoseconds = [asyncio.run(unheard(200_000)) for _ in range(rounds)]
+    return [
+        Figure(
+            name="an event, unheard",
+            unit="ns",
+            ours=Spread.of(nanoseconds),
+            at_most=MOST_UNHEARD_NS,
+        ),
+        Figure(name="a log line", unit="µs", ours=line_us(rounds)),
         compare(
-            *("bare ask, all on", bare_ask(*EVERYTHING), "none", bare_ask()),
+            *("bare ask, all on", bare_ask(*EVERYTHING), NONE, bare_ask()),
             operations=10_000,
             rounds=rounds,
             at_least=LEAST_RATIO,
+            is_rival=False,
         ),
         *(
             compare(
-                *(f"{way}, {'+'.join(part)}", ask(*part), "none", ask()),
+                *(f"{way}, {'+'.join(part)}", ask(*part), NONE, ask()),
                 operations=2_000,
                 rounds=rounds,
+                is_rival=False,
             )
             for way, ask in (("routed", routed_ask), ("http", http_ask))
             for part in combined
         ),
         compare(
-            *("a worker's, all on", worker_ask(*EVERYTHING), "none", worker_ask()),
+            *("a worker's, all on", worker_ask(*EVERYTHING), NONE, worker_ask()),
             operations=500,
             rounds=max(1, rounds // 2),
             at_least=LEAST_RATIO,
+            unit="µs by the clock",
+            is_rival=False,
         ),
     ]
-    nanoseconds = [asyncio.run(unheard(200_000)) for _ in range(rounds)]
-    return Results(Spread.of(nanoseconds), line_us(rounds), tuple(pairs))
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run, print, and write the figures."""
+def main(arguments: list[str]) -> None:
+    """Run, print, and write the figures and their chart."""
     parser = argparse.ArgumentParser(
         prog="python -m bench telemetry", description=telemetry.__doc__
     )
-    parser.add_argument("--rounds", type=int, default=5, help="rounds to take the median of")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--quick", action="store_true", help="few rounds, and no generation")
+    parser.add_argument("--rounds", type=int, help="rounds to take the median of")
+    parser.add_argument("--only", nargs="+", choices=PARTS)
     parser.add_argument("--tokens", type=int, default=64, help="of each text that is generated")
     options = parser.parse_args(arguments)
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    parts = options.only or (PARTS[:1] if options.quick else PARTS)
+    found = Measuring("telemetry", "what telemetry costs", arguments)
+    found.names("prometheus-client", "opentelemetry-sdk", "structlog")
     configure_logging(Nowhere())
     try:
-        results = measure(options.only, options.rounds, options.tokens)
+        if "asks" in parts:
+            found.figures += asks(rounds)
+        if "generation" in parts:
+            made = generation(ensure_smollm2(), options.tokens, 4 * rounds)
+            found.figures += asyncio.run(made)
     finally:
         structlog.reset_defaults()
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
-    if results.unheard_ns is not None:
-        print(
-            f"an event, unheard      {results.unheard_ns:.0f} ns, at most {MOST_UNHEARD_NS:.0f} ns"
-        )
-    if results.line_us is not None:
-        print(f"a log line             {results.line_us:.1f} µs")
-    for pair in results.paired:
-        print(pair)
-    if results.generation is not None:
-        print(results.generation)
-    print(f"written to {OUTPUT}")
+    found.charts += charts.ratios(found.figures, OUTPUT / "telemetry_ratios")
+    found.write()

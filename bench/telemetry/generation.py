@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from bench.engines.took import processor_seconds
-from bench.paired import Paired, Spread
+from bench.figures import Figure, Spread, against
 from bench.telemetry.parts import EVERYTHING, system_with
 from failsoft.actors import Ref
 from failsoft.gpu import text_worker
@@ -20,25 +20,9 @@ from failsoft.messages import ChatMessage, GenerateText
 from failsoft.supervisors import model, router
 
 MOST_PERCENT: Final = 0.5
-LEAST_RATIO: Final = 1 / (1 + MOST_PERCENT / 100)
 _PROMPT: Final = "Write a long story about a lighthouse and the sea."
 _PATIENCE: Final = 600.0
 _TO_SETTLE: Final = 0.02
-
-
-class Generated(msgspec.Struct, frozen=True):
-    """Tell what telemetry costs a text.
-
-    clock: until the answer, which on a machine that is shared is too rough for half a percent.
-    percent: how much more the service's process works, of all that both processes do without it.
-    """
-
-    clock: Paired
-    percent: Spread
-
-    def __str__(self) -> str:
-        more = f"{self.percent:.2f} % more work, at most {MOST_PERCENT:g} %"
-        return f"{self.clock}\n{self.clock.name:<22} {more}"
 
 
 class _Took(msgspec.Struct, frozen=True):
@@ -88,8 +72,12 @@ async def _side(folder: Path, *names: str) -> AsyncIterator[_Side]:
         yield _Side(ref, text.children[0].shows["pid"])
 
 
-async def generation(folder: Path, tokens: int, rounds: int) -> Generated:
-    """Measure a text of so many tokens."""
+async def generation(folder: Path, tokens: int, rounds: int) -> list[Figure]:
+    """Measure a text of so many tokens.
+
+    By the clock it is too rough for half a percent on a machine that is shared. So there is a
+    second figure: how much more the service's process works, of all that both processes do without.
+    """
     pairs: list[tuple[_Took, _Took]] = []
     async with _side(folder, *EVERYTHING) as ours, _side(folder) as none:
         for number in range(rounds):
@@ -100,8 +88,21 @@ async def generation(folder: Path, tokens: int, rounds: int) -> Generated:
             else:
                 with_all = await ours.generate(tokens)
                 pairs.append((with_all, await none.generate(tokens)))
-    clock = [(mine.clock, theirs.clock) for mine, theirs in pairs]
     more = [100 * (mine.service - theirs.service) / theirs.processor for mine, theirs in pairs]
-    return Generated(
-        Paired.of(f"{tokens} tokens, all on", "none", clock, 1, LEAST_RATIO), Spread.of(more)
-    )
+    return [
+        against(
+            *(f"{tokens} tokens, all on", "s by the clock"),
+            [(mine.clock, theirs.clock) for mine, theirs in pairs],
+            peer="none",
+            less_is_better=True,
+            is_rival=False,
+            at_most=1 + MOST_PERCENT / 100,
+        ),
+        Figure(
+            name=f"{tokens} tokens, all on",
+            unit="% more work",
+            ours=Spread.of(more),
+            less_is_better=True,
+            at_most=MOST_PERCENT,
+        ),
+    ]

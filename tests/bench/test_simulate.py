@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from bench.report import OUTPUT, reports_in
 from bench.simulate import charts, main
+from bench.simulate.aims import aims_of
 from bench.simulate.figures import Figures, recovery_of
 from bench.simulate.run import simulate
 from bench.simulate.scenarios import BEFORE, SCENARIOS
-from bench.simulate.table import checks, verdicts
 
 RUNS = [(name, variant) for name, script in SCENARIOS.items() for variant in script.variants]
 
@@ -76,11 +77,18 @@ def test_ten_times_the_capacity_leaves_four_fifths_of_it_useful() -> None:
 
 
 def test_what_is_not_as_it_must_be_is_said() -> None:
+    """A figure with an aim, of the runs at the defaults alone."""
     figures = simulate("overload", "no admission", families=2, seed=1)
-    (check,) = checks(figures)
-    assert not check[1]
-    as_defaults = msgspec.structs.replace(figures, variant="defaults")
-    assert [said[:3] for said in verdicts([as_defaults])] == ["NOT"]
+    assert aims_of([figures]) == []
+    (aim,) = aims_of([msgspec.structs.replace(figures, variant="defaults")])
+    assert aim.is_met is False
+
+
+def test_a_route_that_never_recovers_misses_its_aim() -> None:
+    figures = simulate("third", "defaults", families=1, seed=1)
+    never = msgspec.structs.replace(figures, recovery=None)
+    (recovered,) = [aim for aim in aims_of([never]) if "recovered" in aim.name]
+    assert recovered.is_met is False
 
 
 def test_recovery_is_told_from_when_nearly_all_are_served_again() -> None:
@@ -93,29 +101,30 @@ def test_recovery_is_told_from_when_nearly_all_are_served_again() -> None:
     assert BEFORE[1] <= 60
 
 
-def test_the_command_prints_a_table_and_writes_what_was_measured(
+def test_the_command_prints_tables_and_writes_what_was_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
-    monkeypatch.setattr(charts, "draw", lambda runs, folder: [folder / "drawn.svg"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(charts, "draw", lambda runs, folder: ["drawn.svg"])
     # when
-    main(f"--only poison --families 2 --processes 1 --output {tmp_path}".split())
+    main(["--only", "poison", "--families", "2", "--processes", "1"])
     # then
-    said = capsys.readouterr().out
-    assert "A poison prompt" in said
-    assert "as it must be: a poison prompt" in said
-    assert f"drawn to {tmp_path / 'drawn.svg'}" in said
-    report = msgspec.json.decode((tmp_path / "simulate.json").read_bytes())
-    assert [run["variant"] for run in report["runs"]] == list(SCENARIOS["poison"].variants)
-    assert report["requests"] == sum(run["requests"] for run in report["runs"])
+    assert "A poison prompt" in capsys.readouterr().out
+    (report,) = reports_in(OUTPUT)
+    assert [row[0] for row in report.tables[0].rows] == list(SCENARIOS["poison"].variants)
+    assert [figure.is_met for figure in report.figures] == [True, None, None]
+    assert report.charts == ("drawn.svg",)
+    runs = msgspec.json.decode((OUTPUT / "simulate_runs.json").read_bytes())["runs"]
+    assert [run["variant"] for run in runs] == list(SCENARIOS["poison"].variants)
 
 
 def test_each_scenario_is_drawn_in_time(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     runs = [simulate("steady", variant, families=1, seed=1) for variant in ("defaults", "plain")]
     drawn = charts.draw(runs, tmp_path)
-    assert sorted(path.suffix for path in drawn) == [".png", ".png", ".svg", ".svg"]
-    assert all(path.stat().st_size > 1000 for path in drawn)
+    assert sorted(name.rpartition(".")[2] for name in drawn) == ["png", "png", "svg", "svg"]
+    assert all((tmp_path / name).stat().st_size > 1000 for name in drawn)
 
 
 def test_without_matplotlib_nothing_is_drawn_and_that_is_said(

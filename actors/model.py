@@ -30,7 +30,6 @@ from failsoft.actors.wear import Wear
 from failsoft.gpu import WorkerSpec
 from failsoft.messages import (
     ErrorInfo,
-    GenerateText,
     InferenceError,
     InjectFault,
     ModelLoadingFailed,
@@ -51,7 +50,7 @@ class ModelActor(Actor):
     """Serve requests with a model in a worker of its own.
 
     worker: which engine, with which options, and when it counts as hung.
-    requests: the types of request that the engine answers.
+    requests: the types of request that it takes; None: those that ``worker`` says it answers.
     queue_limit: requests that may wait; more are refused with ModelOverloaded.
     max_in_worker: requests in the worker at a time; None takes as many as its engine works on at
         once, and one that is ready to follow.
@@ -68,7 +67,7 @@ class ModelActor(Actor):
         self,
         worker: WorkerSpec,
         *,
-        requests: Sequence[type[Request[Any]]] = (GenerateText,),
+        requests: Sequence[type[Request[Any]]] | None = None,
         queue_limit: int = 64,
         max_in_worker: int | None = None,
         standby: bool = False,
@@ -76,8 +75,10 @@ class ModelActor(Actor):
     ) -> None:
         if queue_limit < 1 or (max_in_worker is not None and max_in_worker < 1):
             raise ValueError("queue_limit and max_in_worker must be at least 1")
+        requests = worker.requests if requests is None else requests
         accept = deferring_handler(type(self)._accept)
-        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, accept)}
+        direct = deferring_handler(type(self)._accept, is_direct=True)
+        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, direct)}
         self.stream_handlers = dict.fromkeys(requests, accept)
         self._jobs = Jobs(queue_limit, max_in_worker or 1)
         self._max_in_worker = max_in_worker
@@ -302,7 +303,8 @@ class ModelActor(Actor):
         if state is before or state not in before.may_become:
             return False
         self._state = state
-        self.context.publish(ModelStateChanged, before=before.value, after=state.value)
+        if self.context.system.events.hears(ModelStateChanged):  # two to a request, as a rule
+            self.context.publish(ModelStateChanged, before=before.value, after=state.value)
         return True
 
     # -- faults on purpose

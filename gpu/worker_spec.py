@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from failsoft.messages.request import GenerateText, Request
+
 _MAX_OPTIONS_BYTES = 1024 * 1024
 _encoder = msgspec.msgpack.Encoder()
 
@@ -15,6 +17,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     engine: the class that does the work, as ``module:Class``; see ``Engine``.
     options: keyword arguments for the class: plain data, since they travel to the process.
+    requests: the types of request that the engine answers.
     run_in: ``process``, or ``thread`` for a small engine that needs no process of its own: it
         starts at once, but can't be killed, only abandoned; see docs/engines.md.
     preload: modules that the template process imports beforehand, such as ``torch``, so that
@@ -43,6 +46,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     engine: str
     options: dict[str, Any] = {}
+    requests: tuple[type[Request[Any]], ...] = (GenerateText,)
     run_in: Literal["process", "thread"] = "process"
     preload: tuple[str, ...] = ()
     threads: int | None = None

@@ -6,6 +6,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from failsoft.gpu.worker_spec import WorkerSpec
+from failsoft.messages.embedding import Embed
 
 # The same as a language model's: they share a template.
 # transformers imports itself by need: without its last part, a worker would for seconds.
@@ -26,12 +27,13 @@ def embedding_worker(
     """Describe a worker with the embedding model ``model``: a hub id or a folder.
 
     options: those of ``failsoft.gpu.embedding.engine.EmbeddingEngine``, such as ``batch_tokens``.
-    For the others see ``text_worker``. The actor is ``ModelActor(embedding_worker(…),
-    requests=(Embed,))``. Raise ValueError where a value is out of range.
+    For the others see ``text_worker``. It answers Embed. Raise ValueError where a value is out of
+    range.
     """
     return WorkerSpec(
         engine="failsoft.gpu.embedding.engine:EmbeddingEngine",
         options={"model": str(model), **options},
+        requests=(Embed,),
         run_in=run_in,
         preload=_PRELOAD,
         threads=threads,

@@ -6,8 +6,10 @@ from os import PathLike
 from typing import Any, Literal
 
 from failsoft.gpu.worker_spec import WorkerSpec
+from failsoft.messages.image import GenerateImage
 
-_PRELOAD = ("torch", "transformers", "diffusers")
+# diffusers imports itself by need, as transformers does: without its last part, a worker would.
+_PRELOAD = ("torch", "transformers", "diffusers", "diffusers.pipelines.pipeline_utils")
 
 
 def image_worker(
@@ -28,12 +30,13 @@ def image_worker(
     first_step_limit: the same of the first one, which reads the prompt, too. A device that takes
         more than five minutes for it needs it set.
     options: those of ``failsoft.gpu.image.engine.ImageEngine``, such as ``dtype`` and ``device``.
-    For the others see ``text_worker``. The actor is ``ModelActor(image_worker(…),
-    requests=(GenerateImage,))``. Raise ValueError where a value is out of range.
+    For the others see ``text_worker``. It answers GenerateImage. Raise ValueError where a value is
+    out of range.
     """
     return WorkerSpec(
         engine="failsoft.gpu.image.engine:ImageEngine",
         options={"model": str(model), **options},
+        requests=(GenerateImage,),
         run_in=run_in,
         preload=_PRELOAD,
         threads=threads,

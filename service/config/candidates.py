@@ -33,8 +33,7 @@ def candidate_of(
     if isinstance(config, RemoteModelConfig):
         start = functools.partial(RemoteModel, remote_spec_of(config, secrets))
         return candidate(start=start, **fields)
-    requests = (config.answers,)
-    return model(worker=worker_of(config), requests=requests, **config.actor_fields(), **fields)
+    return model(worker=worker_of(config), **config.actor_fields(), **fields)
 
 
 def worker_of(config: TextModel | ImageModel | EmbeddingModel | ScriptedModel) -> WorkerSpec:

@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 from failsoft.actors import ActorStopped, ModelActor, System
+from failsoft.gpu import image_worker
 from failsoft.gpu.script import (
     Echo,
     Log,
@@ -19,6 +20,8 @@ from failsoft.gpu.script import (
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import (
     ContextLengthExceeded,
+    Embed,
+    GenerateImage,
     GenerateText,
     GenerationFailed,
     InferenceError,
@@ -208,3 +211,11 @@ async def test_the_correlation_id_goes_to_the_worker_and_comes_back_in_its_log()
     structlog.contextvars.clear_contextvars()
     (line,) = [line for line in lines if line["event"] == "working hard"]
     assert (line["correlation_id"], line["n"], line["path"]) == ("abc-123", 1, "root/model")
+
+
+async def test_it_takes_what_its_worker_answers_unless_it_is_told() -> None:
+    """Whoever describes the worker has said it already."""
+    worker = image_worker("none")
+    of_worker, told = ModelActor(worker), ModelActor(worker, requests=(Embed,))
+    assert set(of_worker.stream_handlers) == {GenerateImage}
+    assert set(told.stream_handlers) == {Embed}

@@ -50,7 +50,7 @@ def minilm() -> Path:
 async def model(minilm: Path) -> AsyncIterator[Ref]:
     spec = embedding_worker(minilm, threads=1, device="cpu")
     async with System() as system:
-        yield await system.spawn(lambda: ModelActor(spec, requests=(Embed,)), "minilm")
+        yield await system.spawn(lambda: ModelActor(spec), "minilm")
 
 
 def likeness(one: tuple[float, ...], other: tuple[float, ...]) -> float:

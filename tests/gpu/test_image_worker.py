@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +15,7 @@ import pytest
 from failsoft.actors import ModelActor, Ref, System
 from failsoft.gpu.image.worker import image_worker
 from failsoft.messages import InferenceTimeout, InvalidInput
-from failsoft.messages.events import GenerationCancelled, ModelLoading
+from failsoft.messages.events import GenerationCancelled, ModelLoading, WorkerReady
 from failsoft.messages.image import GenerateImage
 from failsoft.testing import EventRecorder
 
@@ -21,6 +25,7 @@ from .tiny_models import save_pipeline
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("plain_logs")]
 
 CAT = GenerateImage("a red cat", width=64, height=64, num_inference_steps=3, seed=1)
+MEMORY = re.compile(r"^(Rss|Private_Clean|Private_Dirty):\s+(\d+) kB$", re.MULTILINE)
 LONG = GenerateImage("a red cat", width=512, height=512, num_inference_steps=200, seed=1)
 
 
@@ -46,7 +51,7 @@ async def events(system: System) -> EventRecorder:
 @pytest.fixture(scope="module")
 async def model(system: System, events: EventRecorder, folder: Path) -> Ref:
     spec = image_worker(folder, threads=1, device="cpu")
-    return await system.spawn(lambda: ModelActor(spec, requests=(GenerateImage,)), "image")
+    return await system.spawn(lambda: ModelActor(spec), "image")
 
 
 async def test_a_real_pipeline_is_loaded_and_answers(model: Ref, events: EventRecorder) -> None:
@@ -84,3 +89,30 @@ async def test_a_request_out_of_range_is_the_callers_fault(model: Ref) -> None:
         await model.ask(bad, timeout=PATIENCE)
     assert set(caught.value.details["field_errors"]) == {"prompt", "width", "num_inference_steps"}
     assert (await model.ask(CAT, timeout=PATIENCE)).seed == 1
+
+
+async def test_the_small_model_takes_little_memory_beside_torch(
+    system: System, events: EventRecorder
+) -> None:
+    """Less than 200 MB more than torch alone, and most of it the template's: it imports nothing."""
+    spec = image_worker("failsoft:tiny-image", threads=1, device="cpu")
+    ref = await system.spawn(lambda: ModelActor(spec), "small")
+    await ref.ask(CAT, timeout=PATIENCE)
+    ready = [event for event in events.of(WorkerReady) if event.path == ref.path]
+    resident, private = memory_of(ready[-1].pid)
+    assert resident - torch_alone() < 200_000_000
+    assert private < 100_000_000
+
+
+def memory_of(pid: int) -> tuple[int, int]:
+    """Give the resident memory of a process, and what it shares with nobody. Bytes."""
+    found = MEMORY.findall(Path(f"/proc/{pid}/smaps_rollup").read_text())
+    sizes = {name: int(size) * 1024 for name, size in found}
+    return sizes["Rss"], sizes["Private_Clean"] + sizes["Private_Dirty"]
+
+
+def torch_alone() -> int:
+    """Give the resident memory of a process that has imported torch and done nothing. Bytes."""
+    code = "import torch; print(open('/proc/self/statm').read().split()[1])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(told.stdout) * os.sysconf("SC_PAGE_SIZE")

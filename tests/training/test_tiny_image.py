@@ -88,7 +88,7 @@ async def test_a_worker_serves_it_by_its_name() -> None:
     """The same spec as of any image model, and nothing is fetched."""
     async with System() as system:
         spec = image_worker(NAME, threads=1, device="cpu")
-        model = await system.spawn(lambda: ModelActor(spec, requests=(GenerateImage,)), "image")
+        model = await system.spawn(lambda: ModelActor(spec), "image")
         reply = await model.ask(CIRCLE, timeout=PATIENCE)
     image = Image.open(io.BytesIO(base64.b64decode(reply.image_base64)))
     assert (image.format, image.size, reply.warning) == ("PNG", (64, 64), None)

@@ -9,7 +9,7 @@ import msgspec
 from failsoft.actors import ModelActor, Wear
 from failsoft.gpu import text_worker
 from failsoft.gpu.script import Say
-from failsoft.messages import Embed, GenerateText
+from failsoft.messages import Embed
 from failsoft.service.config.candidates import candidate_of, remote_spec_of, worker_of
 from failsoft.service.config.lineup import lineups
 from failsoft.service.config.models import RemoteModelConfig, ScriptedModel, TextModel
@@ -95,7 +95,6 @@ def test_what_is_said_arrives(tmp_path: Path) -> None:
         "queue_limit": 5,
         "standby": True,
         "wear": Wear(max_requests=10),
-        "requests": (GenerateText,),
     }
     assert tree.service.said("host", "port", "grace") == {"host": "::1", "grace": 2}
     assert tree.service.bounds == HttpPolicy(max_choices=2)

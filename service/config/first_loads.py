@@ -27,6 +27,12 @@ class FirstLoads:
             case ModelStateChanged(after=ModelState.READY.value):
                 end.set_result(None)
 
+    def give_up(self, reason: str) -> None:
+        """Take those that aren't ready yet for failed."""
+        for end in self._ends.values():
+            if not end.done():
+                end.set_result(reason)
+
     async def failures(self, limit: float) -> dict[str, str]:
         """Wait until each is ready or has failed; give path → why, of those that aren't ready."""
         await asyncio.wait(self._ends.values(), timeout=limit)

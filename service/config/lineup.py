@@ -33,6 +33,23 @@ class Lineup(msgspec.Struct, frozen=True):
         return plain[0] == plain[1] and self.answers is other.answers
 
 
+class Newcomer(msgspec.Struct, frozen=True):
+    """Name what is loaded for a lineup: a model of it, or None: its router with all its models."""
+
+    route: str
+    lineup: Lineup
+    model: str | None = None
+
+    def is_in(self, lineups: Mapping[str, Lineup]) -> bool:
+        """Tell whether it is a part of these lineups, too, just as it is."""
+        other = lineups.get(self.route)
+        if other is None or not other.is_same_router(self.lineup):
+            return False
+        models = self.lineup.models
+        names = models if self.model is None else (self.model,)
+        return all(models[name] == other.models.get(name) for name in names)
+
+
 class Change(msgspec.Struct, frozen=True):
     """Tell what becomes of a route that is there before and after.
 

@@ -9,7 +9,7 @@ import structlog
 
 from failsoft.actors import ActorError, RemoteModel, System
 from failsoft.messages import InferenceError, InferenceTimeout, Request
-from failsoft.service.config.first_loads import first_loads
+from failsoft.service.config.first_loads import FirstLoads, first_loads
 from failsoft.service.config.served_route import ServedRoute
 from failsoft.service.config.telemetry_tree import ROOT
 from failsoft.supervisors import (
@@ -41,6 +41,12 @@ class Orders:
     def __init__(self, system: System, drain_limit: float) -> None:
         self._system = system
         self._drain_limit = drain_limit
+        self._loads: FirstLoads | None = None
+
+    def give_up(self) -> None:
+        """Wait no longer for what is loading now: it hasn't come."""
+        if self._loads is not None:
+            self._loads.give_up("it isn't wanted any more")
 
     async def ask(self, path: str, order: Request[AnswerT], limit: float = _ORDER_LIMIT) -> AnswerT:
         """Give an order. Raise ActorError where it is refused, InferenceTimeout."""
@@ -86,6 +92,7 @@ class Orders:
         """
         limit = _REMOTE_LIMIT if all(map(_is_elsewhere, models.values())) else _LOAD_LIMIT
         with first_loads(self._system, models) as loads:
+            self._loads = loads
             try:
                 await self.ask(parent, StartChild(spec))
             except (ActorError, InferenceError) as error:

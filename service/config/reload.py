@@ -1,10 +1,13 @@
 """Reloading: a running service is brought to what its file says by now, and drops no request.
 
 What is new is loaded before what was there ends. Where it can't be loaded, what was there stays.
+Where the file is read again meanwhile, what it doesn't want any more isn't waited for.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +19,7 @@ from failsoft.service.config.build import Built, keys_of, paths_of
 from failsoft.service.config.file import Loaded, load
 from failsoft.service.config.lineup import (
     Lineup,
+    Newcomer,
     change_of,
     difference,
     lineups,
@@ -39,19 +43,44 @@ class Reloader:
         self._routes = dict(built.routes)
         self._leaving: list[ServedRoute] = []
         self._gateway: Final = built.app.gateway
+        self._orders: Orders
+        self._is_at_work = False
+        self._next: Loaded | None = None
+        self._newcomer: Newcomer | None = None
 
     async def reload(self) -> None:
         """Tell what is to be done, and do it; where the file is wrong, tell all that is.
 
-        What went wrong on the way is told as well, and the service goes on.
+        What went wrong on the way is told as well, and the service goes on. Called while another
+        call is at work, leave it to that one: it gives up what it loads, unless it is still wanted.
         """
         try:
-            await self._bring_to(load(self._file))
+            self._next = load(self._file)
         except BadConfig as error:
             for mistake in error.mistakes:
                 log.error("reload.refused", mistake=str(mistake))
+            return
+        if self._is_at_work:
+            if self._newcomer is not None and self._is_unwanted(self._newcomer):
+                self._orders.give_up()
+            return
+        self._is_at_work = True
+        try:
+            while self._next is not None:
+                wanted, self._next = self._next, None
+                await self._try_to_bring_to(wanted)
+        finally:
+            self._is_at_work = False
+
+    async def _try_to_bring_to(self, wanted: Loaded) -> None:
+        self._orders = Orders(self._gateway.system, self._gateway.policy.max_timeout)
+        try:
+            await self._bring_to(wanted)
         except (ActorError, InferenceError, ValueError, OSError) as error:
             log.error("reload.broken_off", reason=str(error))
+
+    def _is_unwanted(self, newcomer: Newcomer) -> bool:
+        return self._next is not None and not newcomer.is_in(lineups(self._next.tree))
 
     async def _bring_to(self, wanted: Loaded) -> None:
         running = {name: route.lineup for name, route in self._routes.items()}
@@ -62,14 +91,13 @@ class Reloader:
             log.info("reload.change", change=line)
         if "service" not in needs_restart:
             self._gateway.know(keys_of(wanted.tree.service))
-        orders = Orders(self._gateway.system, self._gateway.policy.max_timeout)
         have_come = True
         for name, lineup in after.items():
             old = self._routes.get(name)
             if old is None or change_of(old.lineup, lineup).is_replaced:
-                have_come &= await self._begin(name, lineup, orders)
+                have_come &= await self._begin(name, lineup)
             else:
-                await _change(old, lineup, orders)
+                await self._change(name, old, lineup)
         # Who is to go stays where one of those that may have been to follow hasn't come.
         go = found.removed if have_come else ()
         self._leaving += [self._routes.pop(name) for name in go]
@@ -77,16 +105,18 @@ class Reloader:
         self._routes = {name: self._routes[name] for name in order if name in self._routes}
         self._gateway.serve_as(paths_of(self._routes))
         while self._leaving:
-            await orders.retire_route(self._leaving[-1])
+            await self._orders.retire_route(self._leaving[-1])
             self._leaving.pop()
-        log.info("reload.done", routes=list(self._routes))
+        if self._next is None:
+            log.info("reload.done", routes=list(self._routes))
 
-    async def _begin(self, name: str, lineup: Lineup, orders: Orders) -> bool:
+    async def _begin(self, name: str, lineup: Lineup) -> bool:
         """Start a route's router, in place of the one that there is; tell whether it has come."""
         taken = {route.id for route in (*self._routes.values(), *self._leaving)}
         tree, secrets = self._started
         new = ServedRoute(free_id(name, taken), lineup, tree.degradation, secrets)
-        if not await orders.add_route(new):
+        add = functools.partial(self._orders.add_route, new)
+        if not await self._comes(Newcomer(name, lineup), add):
             return False
         if name in self._routes:
             self._leaving.append(self._routes[name])
@@ -94,22 +124,32 @@ class Reloader:
         self._gateway.serve_as(paths_of(self._routes))
         return True
 
+    async def _change(self, name: str, route: ServedRoute, wanted: Lineup) -> None:
+        """Bring a route's candidates to what is wanted: those that come first, then who goes."""
+        path = f"{ROOT}/{route.id}"
+        change = change_of(route.lineup, wanted)
+        before = dict(route.candidates)
+        come = {}
+        for model in (*change.added, *change.changed):
+            new = route.successor(model, wanted.models[model])
+            add = functools.partial(self._orders.add_model, path, new)
+            if await self._comes(Newcomer(name, wanted, model), add):
+                come[model] = new
+        # Who is to go stays where one of those that were to follow hasn't come.
+        is_whole = len(come) == len(change.added) + len(change.changed)
+        go = [model for model in change.changed if model in come] + [*change.removed] * is_whole
+        route.become(wanted, come, [model for model in change.removed if not is_whole])
+        ids = tuple(each.id for each in route.candidates.values())
+        await self._orders.ask(path, OrderCandidates(ids))
+        for model in go:
+            await self._orders.retire_model(path, before[model].id)
 
-async def _change(route: ServedRoute, wanted: Lineup, orders: Orders) -> None:
-    """Bring a route's candidates to what is wanted: those that come first, then those that go."""
-    path = f"{ROOT}/{route.id}"
-    change = change_of(route.lineup, wanted)
-    before = dict(route.candidates)
-    come = {}
-    for name in (*change.added, *change.changed):
-        new = route.successor(name, wanted.models[name])
-        if await orders.add_model(path, new):
-            come[name] = new
-    # Who is to go stays where one of those that were to follow hasn't come.
-    is_whole = len(come) == len(change.added) + len(change.changed)
-    go = [name for name in change.changed if name in come] + [*change.removed] * is_whole
-    route.become(wanted, come, [name for name in change.removed if not is_whole])
-    ids = tuple(each.id for each in route.candidates.values())
-    await orders.ask(path, OrderCandidates(ids))
-    for name in go:
-        await orders.retire_model(path, before[name].id)
+    async def _comes(self, newcomer: Newcomer, add: Callable[[], Awaitable[bool]]) -> bool:
+        """Load what is to come; tell whether it has. What isn't wanted any more isn't begun."""
+        if self._is_unwanted(newcomer):
+            return False
+        self._newcomer = newcomer
+        try:
+            return await add()
+        finally:
+            self._newcomer = None

@@ -21,6 +21,7 @@ class Gateway:
 
     in_hand: requests for models. watches: of those that wait for an answer.
     history: what befell the tree. is_ending: the service ends once nothing is in hand.
+    is_told_of_end: whoever serves calls ``end`` before they wait for streams to end.
     served: a tree, which is started and stopped here, or a System that somebody else runs.
     beside: trees that are started before it, such as a flight recorder's.
     """
@@ -38,6 +39,7 @@ class Gateway:
         self.watches: set[ClientWatch] = set()
         self.is_draining = False
         self.is_ending = False
+        self.is_told_of_end = False
         self.history = History()
         self._keys = keys
         self._tree = served if isinstance(served, ChildSpec) else None

@@ -7,6 +7,7 @@ import contextlib
 from typing import Final
 
 from failsoft.service.http.callers import is_operator
+from failsoft.service.http.client_watch import ClientGone
 from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.error_body import plain_body
 from failsoft.service.http.event_stream import sending_events
@@ -17,7 +18,7 @@ from failsoft.service.page.picture import Beat, Hello
 
 # Seconds without news after which the reader is told that there is none.
 _BEAT: Final = 5.0
-# A server that isn't ours waits, at its end, for streams to end. The page asks again by itself.
+# A server that doesn't tell of its end waits for streams to end. The page asks again by itself.
 _LONGEST: Final = 30.0
 
 
@@ -28,7 +29,8 @@ def live_endpoint(gateway: Gateway, operator_hash: str | None) -> Endpoint:
     async def live(exchange: Exchange) -> None:
         """Send a picture, and another one whenever it is a different one."""
         may_steer = operator_hash is not None and is_operator(exchange.headers, operator_hash)
-        with sampler.looks():
+        # Whoever looks leaves at some time: that is no failure.
+        with sampler.looks(), contextlib.suppress(ClientGone):
             async with sending_events(exchange, plain_body, "error"):
                 picture = await sampler.take()
                 hello = Hello(
@@ -39,7 +41,7 @@ def live_endpoint(gateway: Gateway, operator_hash: str | None) -> Endpoint:
                 )
                 await exchange.send_event(hello, "hello")
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_LONGEST):
+                    async with asyncio.timeout(None if gateway.is_told_of_end else _LONGEST):
                         await _show(exchange, sampler)
 
     return Endpoint(

@@ -43,7 +43,7 @@ def serve(
     sockets: to listen on, bound, in place of ``host`` and ``port``.
     grace: seconds in which what is in hand may be done; what isn't by then is answered with an
         error. A second signal ends the process at once, and its workers with it.
-    on_hangup: is called at SIGHUP, and once more where another came meanwhile.
+    on_hangup: is called at each SIGHUP, also while an earlier call of it is at work.
 
     Raise StartFailed, TreeFailed where the tree gives up, OSError where the port is taken.
     """
@@ -97,6 +97,7 @@ class _Run:
         on_hangup: Callable[[], Awaitable[None]] | None,
     ) -> None:
         self._app = app
+        app.gateway.is_told_of_end = True
         self._server = server
         self._grace = grace
         self._is_told = asyncio.Event()
@@ -144,14 +145,18 @@ class _Run:
         self._is_told.set()
 
     async def _heed_hangups(self) -> None:
-        while self._on_hangup is not None:
-            await self._is_hung_up.wait()
-            self._is_hung_up.clear()
-            try:
-                await self._on_hangup()
-            # Whatever it is: what is served goes on.
-            except Exception as error:
-                log.error("hangup_failed", exc_info=error)
+        async with asyncio.TaskGroup() as group:
+            while self._on_hangup is not None:
+                await self._is_hung_up.wait()
+                self._is_hung_up.clear()
+                group.create_task(self._hang_up(self._on_hangup))
+
+    async def _hang_up(self, on_hangup: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await on_hangup()
+        # Whatever it is: what is served goes on.
+        except Exception as error:
+            log.error("hangup_failed", exc_info=error)
 
     async def _end_in_time(self) -> None:
         """Once told to end, have what isn't done by the end of the grace answered with errors."""

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from failsoft.service.config.lineup import (
     Change,
     Lineup,
+    Newcomer,
     change_of,
     difference,
     sections_that_need_a_restart,
@@ -36,6 +37,25 @@ def lineup_of(
 ) -> Lineup:
     route = RouteConfig(models=tuple(models), aliases=aliases, retries=retries)
     return Lineup(route, dict(models))
+
+
+@pytest.mark.parametrize(
+    ("loading", "wanted", "is_wanted"),
+    [
+        (Newcomer("chat", lineup(a=A, b=B), "a"), {"chat": lineup(a=A, b=C)}, True),
+        (Newcomer("chat", lineup(a=A, b=B), "b"), {"chat": lineup(a=A, b=C)}, False),
+        (Newcomer("chat", lineup(a=A, b=B), "b"), {"chat": lineup(a=A)}, False),
+        (Newcomer("chat", lineup(a=A), "a"), {"chat": lineup(a=A, retries=1)}, False),
+        (Newcomer("chat", lineup(a=A), "a"), {"talk": lineup(a=A)}, False),
+        (Newcomer("chat", lineup(a=A, b=B)), {"chat": lineup(b=B, a=A, c=C)}, True),
+        (Newcomer("chat", lineup(a=A, b=B)), {"chat": lineup(a=A, b=C)}, False),
+    ],
+)
+def test_what_loads_is_wanted_where_it_would_be_loaded_just_so(
+    loading: Newcomer, wanted: dict[str, Lineup], is_wanted: bool
+) -> None:
+    """SRV-09 Whatever else differs."""
+    assert loading.is_in(wanted) is is_wanted
 
 
 @pytest.mark.parametrize(

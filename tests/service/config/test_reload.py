@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ def says(name: str, words: str, *more: str) -> str:
         f'[models.{name}]\nkind = "scripted"\nrun_in = "thread"\n{keys}'
         f'script = {{ otherwise = [{{ type = "Say", text = "{words}" }}] }}\n'
     )
+
+
+def held(name: str, words: str, gate: Gate) -> str:
+    """Give a model that says ``words``, and loads once the gate is open."""
+    wait = f'load = [{{ type = "WaitFor", path = "{gate.path}" }}], otherwise'
+    return says(name, words).replace('run_in = "thread"\n', "").replace("otherwise", wait)
 
 
 def route(name: str, *models: str, more: str = "") -> str:
@@ -171,6 +178,37 @@ def test_what_is_in_hand_is_finished_by_who_had_it(tmp_path: Path) -> None:
         gate.open()
         assert any("ended" in line for line in lines)
         served.until("reload.done")
+
+
+def test_a_file_that_is_read_again_takes_over_from_a_load_that_stalls(
+    served: ServedTree, tmp_path: Path
+) -> None:
+    """SRV-09 What it doesn't want any more is given up; the old model answers until the new one."""
+    with Gate(tmp_path / "gate") as gate:
+        stalled = HEAD + held("a", "never", gate) + route("chat", "a")
+        assert served.reload(stalled, until="reload.change") == ["routes.chat: a is changed"]
+        served.until("WorkerSpawned", path="root/chat/a.2")
+        assert served.ask("hello")["text"] == "one"
+        said = served.reload(HEAD + says("a", "three") + route("chat", "a"))
+        assert said == ["routes.chat: a is changed"]
+        assert served.ask("hello")["text"] == "three"
+
+
+def test_a_load_that_is_still_wanted_goes_on(served: ServedTree, tmp_path: Path) -> None:
+    """A file that differs elsewhere has it neither ended nor begun again."""
+    with Gate(tmp_path / "gate") as gate:
+        slow = HEAD + held("a", "two", gate) + route("chat", "a")
+        served.reload(slow, until="reload.change")
+        served.until("WorkerSpawned", path="root/chat/a.2")
+        (tmp_path / "tree.toml").write_text(slow + says("b", "b") + route("talk", "b"))
+        served.process.send_signal(signal.SIGHUP)
+        assert served.ask("hello")["text"] == "one"
+        gate.open()
+        served.until("reload.done")
+    assert served.ask("hello")["text"] == "two"
+    assert served.ask("hello", "talk")["text"] == "b"
+    spawned = [line["path"] for line in served.log if line["event"] == "WorkerSpawned"]
+    assert spawned.count("root/chat/a.2") == 1
 
 
 def test_each_request_is_answered_once_while_it_is_reloaded(served: ServedTree) -> None:

@@ -78,7 +78,7 @@ class RemoteModel(Actor):
                 f"A remote model needs the package '{error.name}'; run pip install httpx2."
             ) from error
         self.context.defer_ready()
-        self._http: RemoteHttp = RemoteHttp(self._spec)
+        self._http: RemoteHttp = await RemoteHttp.open(self._spec)
         self._watching = asyncio.ensure_future(self._watch())
         self._watching.add_done_callback(self._watch_ended)
 

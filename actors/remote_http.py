@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 import anyio
 import httpx2
 
+from failsoft.actors.http_client import open_client
 from failsoft.actors.remote_errors import Refusal, error_of, failed, unreachable
 from failsoft.actors.remote_events import EventReader, EventsError
 from failsoft.actors.remote_spec import RemoteSpec
@@ -34,9 +35,14 @@ _NO_LIST = (404, 405, 501)
 class RemoteHttp:
     """Talk to one server. Whatever is cancelled has its connection closed."""
 
-    def __init__(self, spec: RemoteSpec) -> None:
+    def __init__(self, spec: RemoteSpec, client: httpx2.AsyncClient) -> None:
         self._spec = spec
-        self._client = httpx2.AsyncClient(
+        self._client = client
+
+    @classmethod
+    async def open(cls, spec: RemoteSpec) -> RemoteHttp:
+        """Give one that has no connection yet."""
+        client = await open_client(
             base_url=spec.base_url,
             headers={"Accept-Encoding": "identity", **spec.all_headers()},
             timeout=httpx2.Timeout(spec.silence_limit, connect=spec.connect_limit),
@@ -45,6 +51,7 @@ class RemoteHttp:
                 max_connections=None, max_keepalive_connections=spec.max_concurrent
             ),
         )
+        return cls(spec, client)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx2
 
+from failsoft.actors.http_client import open_client
 from failsoft.telemetry.alerting.delivery import NotDelivered
 from failsoft.telemetry.alerting.http_destination import HttpDestination, Post
 from failsoft.telemetry.events import AlertsChanged
@@ -35,8 +36,7 @@ class HttpDelivery:
             raise ValueError(f"the url of {destination!r} is none; check its host") from None
         self._destination = destination
         self._wall_clock = wall_clock
-        # Whoever sends bounds the time of it as a whole.
-        self._client = httpx2.AsyncClient(timeout=None)
+        self._client: httpx2.AsyncClient | None = None
 
     def parts(self, event: AlertsChanged) -> Sequence[Post]:
         return self._destination.posts(event)
@@ -47,6 +47,9 @@ class HttpDelivery:
             "User-Agent": "failsoft",
             **self._destination.headers(part, self._wall_clock()),
         }
+        if self._client is None:
+            # Whoever sends bounds the time of it as a whole.
+            self._client = await open_client(timeout=None)
         try:
             # What the answer says besides is not read, so it needs no bound.
             async with self._client.stream(
@@ -64,7 +67,8 @@ class HttpDelivery:
             )
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import sys
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from failsoft.actors import (
@@ -17,6 +20,7 @@ from failsoft.actors import (
     System,
     bind_correlation_id,
     bind_traceparent,
+    http_client,
 )
 from failsoft.actors.remote import RemoteModel
 from failsoft.actors.remote_spec import RemoteSpec
@@ -346,3 +350,23 @@ async def test_without_its_package_it_says_what_to_install(
     async with System() as system:
         with pytest.raises(StartFailed, match="pip install httpx2"):
             await system.spawn(lambda: RemoteModel(spec), "remote")
+
+
+async def test_certificates_are_read_once_and_not_on_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They take up to 0.2 s: nobody else waits for that, however many models there are."""
+    threads: list[threading.Thread] = []
+    create = httpx2.create_ssl_context
+
+    def create_seen() -> ssl.SSLContext:
+        threads.append(threading.current_thread())
+        return create()
+
+    http_client._tls_context.cache_clear()
+    monkeypatch.setattr(httpx2, "create_ssl_context", create_seen)
+    async with remote_server() as server, remote(server) as (system, _model, _events):
+        spec = RemoteSpec(base_url=server.base_url, model="tiny")
+        await system.spawn(lambda: RemoteModel(spec), "another")
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from failsoft.messages import GenerateImage, ImageProgress, ImageReply, validate_image
 from failsoft.messages.image import MAX_GUIDANCE_SCALE, MAX_PIXELS, MAX_STEPS, MIN_SIDE
+from failsoft.service.http.callers import Caller
 from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.error_body import plain_body
 from failsoft.service.http.event_stream import sending_events
@@ -23,22 +24,41 @@ GuidanceScale = Annotated[float, Meta(ge=0, le=MAX_GUIDANCE_SCALE)]
 _WAY: Final = ("model_used", "was_fallback", "attempts", "degradation_level", "warning")
 
 
-class GenerateImageBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ImageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Be what requests for images have in common, here and in the OpenAI API."""
+
+    prompt: Prompt
+    negative_prompt: str = ""
+    num_inference_steps: Steps = 50
+    guidance_scale: GuidanceScale = 7.5
+    seed: Seed | None = None
+    model: str | None = None
+    timeout: Timeout | None = None
+
+    def asks_for(self, width: int, height: int, caller: Caller) -> GenerateImage:
+        """Give what is asked of a model."""
+        return GenerateImage(
+            self.prompt,
+            self.negative_prompt,
+            width,
+            height,
+            self.num_inference_steps,
+            self.guidance_scale,
+            self.seed,
+            priority=caller.priority,
+            tenant=caller.tenant,
+        )
+
+
+class GenerateImageBody(ImageFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ask for an image. Fields are those of ``GenerateImage``, and three more.
 
     model: who is asked; without it the first that makes images. timeout: seconds for the answer.
     stream: whether its steps are told as server-sent events.
     """
 
-    prompt: Prompt
-    negative_prompt: str = ""
     width: Side = 512
     height: Side = 512
-    num_inference_steps: Steps = 50
-    guidance_scale: GuidanceScale = 7.5
-    seed: Seed | None = None
-    model: str | None = None
-    timeout: Timeout | None = None
     stream: bool = False
 
 
@@ -72,20 +92,8 @@ async def generate_image(exchange: Exchange) -> None:
     """Answer with an image, and where that is wanted with its steps as they are done."""
     body = await exchange.read(GenerateImageBody)
     exchange.allow(body.timeout)
-    request = exchange.check(
-        validate_image,
-        GenerateImage(
-            body.prompt,
-            body.negative_prompt,
-            body.width,
-            body.height,
-            body.num_inference_steps,
-            body.guidance_scale,
-            body.seed,
-            priority=exchange.caller.priority,
-            tenant=exchange.caller.tenant,
-        ),
-    )
+    asked = body.asks_for(body.width, body.height, exchange.caller)
+    request = exchange.check(validate_image, asked)
     served = exchange.gateway.find(GenerateImage, body.model)
     if body.stream:
         await _stream(exchange, served, request)

@@ -5,11 +5,21 @@ from __future__ import annotations
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
 
 from failsoft.actors import System, handles
 from failsoft.messages import Request
 from failsoft.telemetry import Traces, TracesActor
+
+
+class Raising(Sampler):
+    """Fail where it is asked whether a trace is to be recorded."""
+
+    def should_sample(self, *_: object, **__: object) -> SamplingResult:
+        raise RuntimeError("no")
+
+    def get_description(self) -> str:
+        return "raising"
 
 
 class _Settle(Request[None], frozen=True):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import pytest
 import structlog
 from opentelemetry import trace
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import StatusCode
 
 from failsoft.actors import (
@@ -32,7 +32,7 @@ from failsoft.supervisors import NO_WAIT, candidate, router
 from failsoft.telemetry import MetricsActor, Scrape, Traces, TracesActor, configure_logging
 from failsoft.telemetry import traces as traces_module
 
-from .spans import Spans, events_of, seconds_of, traceparent_of
+from .spans import Raising, Spans, events_of, seconds_of, traceparent_of
 
 pytestmark = pytest.mark.anyio
 
@@ -200,14 +200,6 @@ async def test_without_a_tracer_provider_nothing_is_traced(system: System) -> No
     await spawn_router(system, Slow)
     assert system.extension(Tracing).begin is None
     assert (await system.ref("text").ask(HELLO)).text == ""
-
-
-class Raising(Sampler):
-    def should_sample(self, *_: object, **__: object) -> SamplingResult:
-        raise RuntimeError("no")
-
-    def get_description(self) -> str:
-        return "raising"
 
 
 async def test_a_tracer_that_fails_costs_no_answer(system: System) -> None:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from failsoft.messages import FinishReason, GenerateText, TextChunk, TextReply, TokenLogprob, Usage
+from failsoft.messages import FinishReason, GenerateText, TextChunk, TextReply, TokenLogprob
 from failsoft.messages.validation import validate_text
 from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.exchange import Exchange
@@ -17,9 +17,8 @@ from failsoft.service.http.openai.choices import (
     multiplied,
     stream_all,
 )
+from failsoft.service.http.openai.chunks import Chunks
 from failsoft.service.http.openai.usage import Made, OpenAIUsage, created, new_id
-
-_encode = msgspec.json.Encoder().encode
 
 
 class ChatLogprobs(msgspec.Struct, frozen=True):
@@ -110,47 +109,18 @@ def _completion(replies: list[TextReply], model: str) -> ChatCompletion:
     )
 
 
-class _ChatChunks:
-    """Make the events of one streamed answer."""
-
+class _ChatChunks(Chunks):
     def __init__(self, model: str, n: int) -> None:
-        self._id = new_id("chatcmpl-")
-        self._created = created()
-        self._model = model
+        super().__init__(ChatChunk, "chat.completion.chunk", "chatcmpl-", model, n)
         self._begun: set[int] = set()
-        self._usages: list[Usage] = []
-        self._n = n
 
-    def write(self, index: int, chunk: TextChunk) -> bytes:
+    def choice(self, index: int, chunk: TextChunk) -> ChatDelta:
         role: Literal["assistant"] | None = None
         if index not in self._begun:
             self._begun.add(index)
             role = "assistant"
-        if chunk.usage is not None:
-            self._usages.append(chunk.usage)
-        is_last = chunk.finish_reason is not None
-        delta = ChatDelta(
-            index, Delta(chunk.text, role), chunk.finish_reason, _logprobs(chunk.logprobs)
-        )
-        return self._chunk((delta,), None, Made.of([chunk]) if is_last else None)
-
-    def end(self) -> bytes:
-        return self._chunk((), OpenAIUsage.of(self._usages, self._n), None)
-
-    def _chunk(
-        self, choices: tuple[ChatDelta, ...], usage: OpenAIUsage | None, made: Made | None
-    ) -> bytes:
-        return _encode(
-            ChatChunk(
-                id=self._id,
-                object="chat.completion.chunk",
-                created=self._created,
-                model=self._model,
-                choices=choices,
-                usage=usage,
-                failsoft=made,
-            )
-        )
+        delta = Delta(chunk.text, role)
+        return ChatDelta(index, delta, chunk.finish_reason, _logprobs(chunk.logprobs))
 
 
 def _logprobs(told: tuple[TokenLogprob, ...] | None) -> ChatLogprobs | None:

@@ -7,12 +7,13 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from failsoft.messages import FinishReason, GenerateText, TextChunk, TokenLogprob, Usage
+from failsoft.messages import FinishReason, GenerateText, TextChunk, TokenLogprob
 from failsoft.messages.validation import validate_text
 from failsoft.service.http.callers import Caller
 from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.exchange import Exchange
 from failsoft.service.http.openai.choices import ask_all, check_choices, multiplied, stream_all
+from failsoft.service.http.openai.chunks import Chunks
 from failsoft.service.http.openai.text_fields import TextFields
 from failsoft.service.http.openai.unserved import (
     NoFlag,
@@ -21,13 +22,11 @@ from failsoft.service.http.openai.unserved import (
     Unserved,
     unserved_errors,
 )
-from failsoft.service.http.openai.usage import Made, OpenAIUsage, created, new_id
+from failsoft.service.http.openai.usage import Made, OpenAIUsage
 from failsoft.service.http.refusals import InvalidBody
 from failsoft.service.http.text_bodies import Prompt, TopLogprobs
 
 DEFAULT_MAX_TOKENS = 16
-
-_encode = msgspec.json.Encoder().encode
 
 
 class CompletionBody(TextFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,49 +131,21 @@ async def complete(exchange: Exchange) -> None:
         for index, reply in enumerate(replies)
     )
     usage = OpenAIUsage.of([reply.usage for reply in replies], n)
-    await exchange.answer(writer.completion(choices, usage, Made.of(replies)))
+    await exchange.answer(writer.event(choices, usage, Made.of(replies)))
 
 
-class _Completions:
-    """Make the answer, or the events of one."""
-
+class _Completions(Chunks):
     def __init__(self, model: str, n: int) -> None:
-        self._id = new_id("cmpl-")
-        self._created = created()
-        self._model = model
-        self._n = n
-        self._usages: dict[int, Usage] = {}
+        super().__init__(Completion, "text_completion", "cmpl-", model, n)
         self._offsets: dict[int, int] = {}
 
-    def completion(
-        self, choices: tuple[CompletionChoice, ...], usage: OpenAIUsage | None, made: Made | None
-    ) -> Completion:
-        return Completion(
-            id=self._id,
-            object="text_completion",
-            created=self._created,
-            model=self._model,
-            choices=choices,
-            usage=usage,
-            failsoft=made,
-        )
-
-    def write(self, index: int, chunk: TextChunk) -> bytes:
-        if chunk.usage is not None:
-            self._usages[index] = chunk.usage
+    def choice(self, index: int, chunk: TextChunk) -> CompletionChoice:
         logprobs = None
         if chunk.logprobs is not None:
             begin = self._offsets.get(index, 0)
             logprobs = CompletionLogprobs.of(chunk.logprobs, begin)
             self._offsets[index] = begin + sum(map(len, logprobs.tokens))
-        made = None if chunk.finish_reason is None else Made.of([chunk])
-        choice = CompletionChoice(index, chunk.text, chunk.finish_reason, logprobs)
-        return _encode(self.completion((choice,), None, made))
-
-    def end(self) -> bytes:
-        # In the order of the choices, for each prompt counts once.
-        usages = [self._usages[index] for index in sorted(self._usages)]
-        return _encode(self.completion((), OpenAIUsage.of(usages, self._n), None))
+        return CompletionChoice(index, chunk.text, chunk.finish_reason, logprobs)
 
 
 COMPLETIONS: Final = Endpoint(

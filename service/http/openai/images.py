@@ -11,7 +11,7 @@ from msgspec import Meta
 from failsoft.messages import GenerateImage, validate_image
 from failsoft.service.http.endpoint import Endpoint
 from failsoft.service.http.exchange import Exchange
-from failsoft.service.http.generate_image import GuidanceScale, Steps
+from failsoft.service.http.generate_image import ImageFields
 from failsoft.service.http.openai.choices import ask_all, check_choices, multiplied
 from failsoft.service.http.openai.text_fields import Choices
 from failsoft.service.http.openai.unserved import (
@@ -27,27 +27,19 @@ from failsoft.service.http.openai.unserved import (
 )
 from failsoft.service.http.openai.usage import Made, created
 from failsoft.service.http.refusals import InvalidBody
-from failsoft.service.http.text_bodies import Prompt, Seed, Timeout
 
 _SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
 _DEFAULT_SIZE: Final = "512x512"
 
 
-class ImagesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ImagesBody(ImageFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ask for images. seed, negative_prompt, num_inference_steps and guidance_scale are ours."""
 
-    prompt: Prompt
-    model: str | None = None
     n: Choices | None = None
     size: Annotated[str, Meta(max_length=20)] | None = None
     response_format: Literal["b64_json"] | None = None
     user: str | None = None
     safety_identifier: str | None = None
-    seed: Seed | None = None
-    negative_prompt: str = ""
-    num_inference_steps: Steps = 50
-    guidance_scale: GuidanceScale = 7.5
-    timeout: Timeout | None = None
     background: Opaque = None
     complexity: NoneAlone = None
     frame_count: NoneAlone = None
@@ -94,21 +86,8 @@ async def images(exchange: Exchange) -> None:
     n = body.n or 1
     check_choices(exchange, n)
     width, height = body.sides()
-    request = exchange.check(
-        validate_image,
-        GenerateImage(
-            body.prompt,
-            body.negative_prompt,
-            width,
-            height,
-            body.num_inference_steps,
-            body.guidance_scale,
-            body.seed,
-            priority=exchange.caller.priority,
-            tenant=exchange.caller.tenant,
-        ),
-        {"width": "size", "height": "size"},
-    )
+    asked = body.asks_for(width, height, exchange.caller)
+    request = exchange.check(validate_image, asked, {"width": "size", "height": "size"})
     ref = exchange.gateway.find(GenerateImage, body.model).ref
     replies = await ask_all(exchange, ref, multiplied(request, n))
     first = replies[0]

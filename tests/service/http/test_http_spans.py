@@ -10,8 +10,9 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
+from tests.telemetry.spans import Raising
 
 from failsoft.actors import Actor, System, current_traceparent, handles
 from failsoft.actors.tracing import Tracing, is_sampled
@@ -218,14 +219,6 @@ async def test_an_unsampled_request_goes_on_unsampled(system: System) -> None:
     assert not is_sampled(said)
     assert [event.traceparent for event in traced.events] == [None]
     assert traced.all == ()
-
-
-class Raising(Sampler):
-    def should_sample(self, *_: object, **__: object) -> SamplingResult:
-        raise RuntimeError("no")
-
-    def get_description(self) -> str:
-        return "raising"
 
 
 async def test_a_tracer_that_fails_costs_no_answer(system: System) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import random
+import os
 import re
+from random import Random
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,12 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from failsoft.actors import bind_correlation_id, bind_traceparent
 
 _FORM: Final = re.compile(rb"[ -~]{1,128}")
+# Of its own, seeded by the system: whatever a program seeds the other one with, ids differ.
+_random: Final = Random()
+os.register_at_fork(after_in_child=_random.seed)
 
 
 def accepted_id(header: bytes | None) -> str:
     """Give the caller's id where it has 1 to 128 printable ASCII characters, else a new one."""
     if header is None or _FORM.fullmatch(header) is None:
-        return f"{random.getrandbits(128):032x}"  # to tell apart, not to be secret
+        return f"{_random.getrandbits(128):032x}"  # to tell apart, not to be secret
     return header.decode("ascii")
 
 

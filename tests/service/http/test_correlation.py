@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import httpx2
 import pytest
@@ -29,6 +31,25 @@ def test_an_absent_one_is_made(client: httpx2.Client, path: str) -> None:
     first, second = (client.get(path).headers["x-correlation-id"] for _ in range(2))
     assert first != second
     assert len(first) == 32
+
+
+FORKED = """
+import os, random, sys
+from failsoft.service.http.correlation import accepted_id
+if os.fork():
+    os.wait()
+random.seed(1)
+print(accepted_id(None), flush=True)
+os._exit(0)
+"""
+
+
+def test_no_two_processes_make_the_same_ones() -> None:
+    """SRV-04 Forks of one program neither, whatever that seeds its random numbers with."""
+    command = [sys.executable, "-P", "-c", FORKED]
+    said = [subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)]
+    ids = b"".join(said).split()
+    assert len(set(ids)) == len(ids) == 4
 
 
 @pytest.mark.parametrize("given", ["a" * 128, "~", "a b"])

@@ -21,7 +21,7 @@ class OneWrite:
     def write(self, data: bytes) -> None:
         if self._held:
             held, self._held = self._held, b""
-            self._transport.write(held + data)
+            self._pass_on(held + data)
         else:
             self._held = data
             self._loop.call_soon(self._flush)
@@ -46,7 +46,13 @@ class OneWrite:
     def _flush(self) -> None:
         if self._held:
             held, self._held = self._held, b""
-            self._transport.write(held)
+            self._pass_on(held)
+
+    def _pass_on(self, data: bytes) -> None:
+        # Where nobody reads any more, and whoever writes hasn't heard of it yet, asyncio drops
+        # what is written, and uvloop raises.
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -45,6 +45,18 @@ def test_one_that_leaves_before_its_whole_answer(
     assert is_free(client)
 
 
+def test_one_that_leaves_with_another_request_behind_the_first(
+    client: httpx2.Client, service: ServedProcess
+) -> None:
+    """SRV-02 The first is told of it, too; and it is no fault."""
+    with service.connect() as connection:
+        endless = post("/v1/completions", body("endless", stream=True))
+        connection.sendall(endless + post("/generate", body("hello")))
+        read_until(connection, b"data: ")
+    assert is_free(client)
+    assert "Traceback" not in service.log
+
+
 def test_one_that_leaves_several_choices(client: httpx2.Client, service: ServedProcess) -> None:
     """SRV-02 All of them end."""
     with service.connect() as connection:

@@ -20,8 +20,13 @@ class Transport:
     def __init__(self, *untaken: int) -> None:
         self.done: list[Any] = []
         self.untaken = list(untaken)
+        self.is_gone = False
+
+    def is_closing(self) -> bool:
+        return self.is_gone
 
     def write(self, data: bytes) -> None:
+        assert not self.is_gone  # as uvloop has it
         self.done.append(data)
 
     def close(self) -> None:
@@ -73,6 +78,20 @@ async def test_what_is_held_at_the_end() -> None:
     assert done == [b"head", "closed"]
     await asyncio.sleep(0)
     assert done == [b"head", "closed"]
+
+
+async def test_what_is_written_to_a_reader_who_is_gone() -> None:
+    """SRV-02 Goes nowhere, and is no error: at once, at the end of the turn, and at the close."""
+    gone = Transport(0)
+    gone.is_gone = True
+    transport = OneWrite(cast(asyncio.Transport, gone), LIMIT)
+    transport.write(b"head ")
+    transport.write(b"body")
+    transport.write(b"event")
+    await asyncio.sleep(0)
+    transport.write(b"more")
+    transport.close()
+    assert gone.done == ["closed"]
 
 
 async def test_a_reader_who_takes_nothing() -> None:

@@ -151,6 +151,9 @@ class Metrics:
             "How late the event loop came to what was due, looked at each second.",
             buckets=LAG_BUCKETS,
         )
+        self.tasks = make.levels(
+            "failsoft_event_loop_tasks", "Tasks of the event loop that are not done."
+        )
         self.dead_letters = make.counts(
             "failsoft_dead_letters", "Messages and events that were not delivered.", "reason"
         )
@@ -248,7 +251,9 @@ class Metrics:
         below = path + "/"
 
         def is_gone(labels: dict[str, str]) -> bool:
-            return (labels["path"] + "/").startswith(below)
+            # A router has levels of its candidates, at its own path.
+            of = "/".join((labels["path"], labels.get("model", "")))
+            return (of + "/").startswith(below)
 
         for levels in self._of_paths:
             levels.forget(is_gone)

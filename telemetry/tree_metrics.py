@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from failsoft.actors import ModelState, System, TreeNode
@@ -21,6 +22,7 @@ def refresh(metrics: Metrics, system: System) -> None:
     """Bring up to date what no event tells: the tree's picture, and what was counted elsewhere."""
     if sum(1 for _ in system.paths) <= MOST_ACTORS:
         read_tree(metrics, system.tree())
+    metrics.tasks.set(to=len(asyncio.all_tasks()))
     metrics.dead_letters.catch_up(system.dead_letters.counts())
     metrics.refused.catch_up(metrics.bound.refused)
     for kind, count in system.extension(ActiveRequests).counts.items():

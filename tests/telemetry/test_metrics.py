@@ -272,11 +272,35 @@ async def test_a_child_that_is_gone_for_good_has_no_state_but_its_counts(
     assert await value(metrics, "failsoft_workers_hung_total", path="root/pool/a") == 1
 
 
+async def test_a_candidate_that_is_gone_for_good_has_no_circuit(
+    system: System, metrics: Ref
+) -> None:
+    """TL-05 What its router tells of it goes with it; the others' stays."""
+    event = {"before": "closed", "after": "open", "reason": "", "open_seconds": 1.0}
+    for model in ("a", "ab"):
+        system.events.publish(BreakerChanged, ROUTER, model=model, **event)
+    system.events.publish(ChildForgotten, f"{ROUTER}/a", reason="shutdown")
+    name = "failsoft_breaker_state"
+    assert await value(metrics, name, path=ROUTER, model="a", state="open") is None
+    assert await value(metrics, name, path=ROUTER, model="ab", state="open") == 1
+
+
 async def test_the_lag_of_the_loop_is_looked_at_each_second(system: System, metrics: Ref) -> None:
     """TL-05 In virtual time there is none."""
     await asyncio.sleep(3.5)
     assert await value(metrics, "failsoft_loop_lag_seconds_count") == 3
     assert await value(metrics, "failsoft_loop_lag_seconds_sum") == 0
+
+
+async def test_the_loops_tasks_are_counted_at_each_scrape(system: System, metrics: Ref) -> None:
+    """TL-05 One that has ended isn't there any more."""
+    before = await value(metrics, "failsoft_event_loop_tasks")
+    assert before is not None
+    task = asyncio.create_task(asyncio.Event().wait())
+    assert await value(metrics, "failsoft_event_loop_tasks") == before + 1
+    task.cancel()
+    await asyncio.wait([task])
+    assert await value(metrics, "failsoft_event_loop_tasks") == before
 
 
 async def test_a_spike_shows_while_it_lasts(system: System, metrics: Ref) -> None:

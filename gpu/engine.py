@@ -69,8 +69,8 @@ class Step:
         return cls(id, is_last=True, error=error)
 
 
-class Batches(Protocol):
-    """Work on several requests in one step.
+class PlainBatches(Protocol):
+    """Work on several requests in one step, which fails for all of them or for none.
 
     max_batch: how many requests it takes at once; read after the load.
     batch_delay: in seconds, how long it waits, when idle, for more after the first one.
@@ -92,6 +92,14 @@ class Batches(Protocol):
         """Make one step; tell of the requests it did something for. Those that end are out."""
         ...
 
+    def drop(self, id: int) -> None:
+        """Work no more on a request, where it is in."""
+        ...
+
+
+class Batches(PlainBatches, Protocol):
+    """Work on several requests in one step, and know what to do after one that failed."""
+
     def recover(self, error: BaseException) -> Sequence[Step]:
         """Go on after a step that raised ``error``; tell of the requests that end with it.
 
@@ -99,10 +107,11 @@ class Batches(Protocol):
         """
         ...
 
-    def drop(self, id: int) -> None:
-        """Work no more on a request, where it is in."""
-        ...
 
+class BatchEngine(Loadable, PlainBatches, Protocol):
+    """Do the work of a model, on several requests in one step.
 
-class BatchEngine(Loadable, Batches, Protocol):
-    """Do the work of a model, on several requests in one step."""
+    With ``recover`` (see ``Batches``) it says itself how to go on after a step that raised. Without
+    it, half of the step's requests are begun anew, and the others after them, until the one to
+    blame fails alone; ``drop`` takes them out.
+    """

@@ -21,6 +21,7 @@ from failsoft.gpu.memory.room import memory_guard_of
 from failsoft.gpu.serving.answering import Answering, RequestReader
 from failsoft.gpu.serving.classify import classify_load
 from failsoft.gpu.serving.faults import Faults
+from failsoft.gpu.serving.halving import Halving
 from failsoft.gpu.serving.inbox import Inbox
 from failsoft.gpu.serving.pulse import Pulse
 from failsoft.gpu.serving.turns import Turns
@@ -43,7 +44,7 @@ _log = structlog.get_logger("failsoft.worker")
 # The exit status of a worker whose device can't be used any more.
 _DEVICE_BROKEN = 3
 _PARTS = ("requests", "load", "unload")
-_BATCH_PARTS = ("begin", "step", "recover", "drop")
+_BATCH_PARTS = ("begin", "step", "drop")
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -153,7 +154,9 @@ class Worker:
 
 def _in_batches(engine: Engine | BatchEngine) -> Batches:
     """Give the engine in the form that takes several requests at once."""
-    return Turns(cast(Engine, engine)) if hasattr(engine, "generate") else cast(Batches, engine)
+    if hasattr(engine, "generate"):
+        return Turns(cast(Engine, engine))
+    return cast(Batches, engine) if hasattr(engine, "recover") else Halving(engine)
 
 
 def _make_engine(load: Load) -> Engine | BatchEngine:

@@ -66,6 +66,9 @@ class Placing:
                 is_held_back = True
             else:
                 route.tried.setdefault(target.id, obstacle)
+        if len(busy) > 1:  # where it waits least; where that isn't known, for the first
+            tenant = route.tenant
+            busy.sort(key=lambda each: each.line.expected_wait(now, route.priority, tenant) or 0.0)
         if any(self._enters(route, target, now) for target in busy):
             return
         if is_held_back:

@@ -155,6 +155,21 @@ def test_the_line_is_sent_on_when_the_circuit_opens() -> None:
     assert [route.line and route.line.id for route in routes] == ["b", None, "b"]
 
 
+def test_of_busy_models_the_one_with_the_shortest_wait_is_queued_for() -> None:
+    """FB-01 Else the first one's queue would grow, while those after it are soon without work."""
+    policy = RoutePolicy(admission=fixed(1), retries=0, degradation=None)
+    made = world("slow", "quick", policy=policy)
+    routes = [made.arrive() for _ in range(3)]
+    assert [route.line and route.line.id for route in routes] == [None, None, "slow"]
+    made.advance(1)
+    made.answer(made.at("quick")[0])
+    made.advance(9)
+    made.answer(made.at("slow")[0])
+    assert [attempt.route for attempt in made.at("slow")] == [routes[2]]
+    routes = [made.arrive() for _ in range(4)]
+    assert [route.line and route.line.id for route in routes] == [None, "quick", "quick", "quick"]
+
+
 def test_those_like_a_poison_that_wait_are_refused_and_not_sent() -> None:
     """WK-10 Also where the same failure opens the circuit, and so scatters the line."""
     made = world(

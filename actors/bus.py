@@ -27,10 +27,21 @@ Listener = Callable[[Any], object]
 class Subscription:
     """Be somebody's wish to hear of events; ``cancel`` ends it."""
 
-    def __init__(self, bus: EventBus, listener: Listener, kinds: tuple[type[Event], ...]) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        listener: Listener,
+        kinds: tuple[type[Event], ...],
+        but: tuple[type[Event], ...],
+    ) -> None:
         self._bus = bus
         self.listener = listener
         self.kinds = kinds
+        self.but = but
+
+    def wants(self, kind: type[Event]) -> bool:
+        """Tell whether it gets events of this kind."""
+        return issubclass(kind, self.kinds) and not issubclass(kind, self.but)
 
     def cancel(self) -> None:
         """End it. A second time does nothing."""
@@ -46,14 +57,16 @@ class EventBus:
         self._heard_by: dict[type[Event], tuple[Subscription, ...]] = {}
         self.published = 0
 
-    def subscribe(self, listener: Listener | Ref, *kinds: type[Event]) -> Subscription:
-        """Have ``listener`` get events of ``kinds`` (all, where none is named).
+    def subscribe(
+        self, listener: Listener | Ref, *kinds: type[Event], but: tuple[type[Event], ...] = ()
+    ) -> Subscription:
+        """Have ``listener`` get events of ``kinds`` (all, where none is named), without ``but``.
 
         An actor (a ref) gets them in its mailbox, whose bound and policy hold; a callable is
         called in the loop and must not block.
         """
         call: Listener = getattr(listener, "tell", None) or listener  # type: ignore[assignment]
-        subscription = Subscription(self, call, kinds or (Event,))
+        subscription = Subscription(self, call, kinds or (Event,), but)
         self._subscriptions.append(subscription)
         self._heard_by.clear()
         return subscription
@@ -89,7 +102,7 @@ class EventBus:
                 self._pass_on(subscription, event)
 
     def _listeners(self, kind: type[Event]) -> tuple[Subscription, ...]:
-        found = tuple(each for each in self._subscriptions if issubclass(kind, each.kinds))
+        found = tuple(each for each in self._subscriptions if each.wants(kind))
         self._heard_by[kind] = found
         return found
 

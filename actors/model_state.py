@@ -47,10 +47,13 @@ class ModelState(enum.Enum):
     DRAINING = "draining"
     FAILED = "failed"
 
+    # Enum's own is a call in Python, and there are several to each request.
+    __hash__ = object.__hash__
+
     @property
     def takes_work(self) -> bool:
         """Tell whether requests go to the worker."""
-        return self in (ModelState.READY, ModelState.BUSY)
+        return self is ModelState.READY or self is ModelState.BUSY
 
     @property
     def may_become(self) -> frozenset[ModelState]:

@@ -45,6 +45,12 @@ _DEBUG: Final = (
 _WARNING: Final = (
     *(FellBack, RequestQuarantined, WorkerAbandoned, WorkerHung, AlertLost, ErrorSpiked),
 )
+# By the highest level that they have: the kinds that there may be many of.
+_AT_MOST: Final = (
+    (logging.DEBUG, _DEBUG),
+    (logging.INFO, (HttpRequestFinished, ModelStateChanged)),
+    (logging.WARNING, (RequestFinished,)),
+)
 _NUMBERS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -62,7 +68,16 @@ def log_events(bus: EventBus) -> Subscription:
     Lines are written as structlog is configured now.
     """
     # Bound once: there are several events to a request, and most are quiet.
-    return bus.subscribe(functools.partial(_write, log.bind()))
+    bound = log.bind()
+    return bus.subscribe(functools.partial(_write, bound), but=_unheard(bound))
+
+
+def _unheard(bound: Any) -> tuple[type[Event], ...]:
+    """Give the kinds of which no line would be written, so that none is made for that."""
+    is_heard = getattr(bound, "is_enabled_for", None)
+    if is_heard is None:  # loggers of others may not tell
+        return ()
+    return tuple(kind for level, kinds in _AT_MOST for kind in kinds if not is_heard(level))
 
 
 def level_of(event: Event) -> str:

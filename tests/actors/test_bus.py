@@ -39,6 +39,17 @@ async def test_a_subscriber_gets_the_kinds_it_asked_for(system: System) -> None:
     assert {event.path for event in every} == {"a"}
 
 
+async def test_a_subscriber_is_spared_what_it_does_not_want(system: System) -> None:
+    """RT-23 Where nobody else wants it either, it isn't made."""
+    some: list[Event] = []
+    system.events.subscribe(some.append, but=(ActorStarted, ActorStopping))
+    assert not system.events.hears(ActorStarted)
+    ref = await system.spawn(Notebook, "a")
+    await system.stop(ref)
+    assert [type(event) for event in some] == [ActorStopped]
+    assert system.events.published == 1
+
+
 async def test_a_subscriber_that_raises_is_dropped_and_nobody_else_is_hurt(
     system: System,
 ) -> None:

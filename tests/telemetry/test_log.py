@@ -19,6 +19,7 @@ from failsoft.messages.events import (
     DeviceMemoryReported,
     FellBack,
     ModelStateChanged,
+    RequestFinished,
     SupervisorEscalated,
 )
 from failsoft.telemetry import configure_logging, log_events
@@ -67,6 +68,16 @@ async def test_what_went_wrong_is_a_warning_and_what_is_routine_is_quiet(
     escalated, fell_back = lines(output)
     assert escalated["level"] == "error"
     assert (fell_back["level"], fell_back["correlation_id"]) == ("warning", "c-1")
+
+
+async def test_events_of_which_no_line_would_be_written_are_not_made(output: io.StringIO) -> None:
+    """TL-09 At level warning, a model that turns busy costs nothing; what may be one is heard."""
+    configure_logging(output, level="warning")
+    async with System() as system:
+        log_events(system.events)
+        assert not system.events.hears(ModelStateChanged)
+        assert not system.events.hears(DeviceMemoryReported)
+        assert system.events.hears(RequestFinished)
 
 
 def test_control_characters_and_odd_values_make_one_valid_line(output: io.StringIO) -> None:

@@ -79,7 +79,7 @@ class FollowedWorker(abc.ABC):
         self._wire.send(command, at_once=not self._running)
         if isinstance(command, Run):
             self._running.add(command.id)
-            self._liveness.begin(self._loop.time())
+            self._liveness.begin(self._loop.time(), command.id if command.is_begun else None)
 
     @abc.abstractmethod
     def kill(self, reason: str) -> None:

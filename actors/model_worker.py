@@ -98,7 +98,7 @@ class ModelWorker:
         self._run_in = spec.run_in
         self._context = context
         self._owner = owner
-        self._is_lost = False
+        self._error: InferenceError | None = None
         self._started_at = context.clock.now()
         host = context.system.extension(WorkerHost)
         self._process = make_worker(spec, host, self, context.path)
@@ -198,27 +198,28 @@ class ModelWorker:
         publish, pid = self._context.publish, gone.pid or 0
         if gone.was_hung:
             publish(WorkerHung, pid=pid, reason=gone.reason)
-        publish(WorkerEnded, pid=pid, reason=gone.reason, asked=gone.was_asked)
+        error = None if gone.was_asked else self._error or _lost(gone, self.number)
+        kind = "" if error is None else error.kind
+        publish(WorkerEnded, pid=pid, reason=gone.reason, asked=gone.was_asked, error_type=kind)
         if gone.was_abandoned:
             abandoned = worker_thread_statistics().abandoned
             publish(WorkerAbandoned, reason=gone.reason, abandoned=abandoned)
-        if not gone.was_asked:
-            said = "The model's worker was lost; try again."
-            details = {
-                "reason": gone.reason,
-                "was_hung": gone.was_hung,
-                "worker": self.number,
-            }
-            self._lose(WorkerLost(said, details=details))
+        if error is not None:
+            self._lose(error)
         self._owner.worker_gone(self)
 
     def _lose(self, error: InferenceError) -> None:
         self.state = ModelState.FAILED
-        if not self._is_lost:
-            self._is_lost = True
+        if self._error is None:
+            self._error = error
             self._owner.worker_lost(self, error)
 
     def _enter(self, state: ModelState) -> None:
         if state in self.state.may_become:
             self.state = state
             self._owner.worker_moved(self)
+
+
+def _lost(gone: WorkerGone, number: int) -> WorkerLost:
+    details = {"reason": gone.reason, "was_hung": gone.was_hung, "worker": number}
+    return WorkerLost("The model's worker was lost; try again.", details=details)

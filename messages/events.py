@@ -175,11 +175,16 @@ class WorkerHung(Event, frozen=True, kw_only=True):
 
 
 class WorkerEnded(Event, frozen=True, kw_only=True):
-    """A worker process is gone. ``asked`` tells whether its actor had it stopped."""
+    """A worker process is gone. ``asked`` tells whether its actor had it stopped.
+
+    error_type: the kind of the error that it leaves behind, unasked: why its load failed, or
+        ``worker_lost``.
+    """
 
     pid: int
     reason: str
     asked: bool
+    error_type: str = ""
 
 
 class WorkerAbandoned(Event, frozen=True, kw_only=True):

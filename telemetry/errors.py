@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from failsoft.actors import handles
-from failsoft.messages import Request
+from failsoft.messages import Request, WorkerLost
 from failsoft.messages.events import (
     ActorFailed,
     Event,
@@ -23,6 +24,8 @@ from failsoft.telemetry.timeline import SLICE_SECONDS
 
 # A caller who leaves is no error.
 _FINE: Final = frozenset(("ok", "cancelled"))
+# Actors that are about to fail; one with a spare worker goes on, and is forgotten.
+_MOST_TOLD: Final = 100
 
 
 class GetErrors(Request[ErrorReport], frozen=True):
@@ -32,8 +35,8 @@ class GetErrors(Request[ErrorReport], frozen=True):
 class ErrorsActor(EventListener):
     """Keep the errors that the tree tells of, and publish ErrorSpiked and ErrorSpikeEnded.
 
-    One crash is told by each whom it concerns: a worker that is lost, its actor that fails, the
-    request that got no answer are three errors of three patterns.
+    One crash is one error, by what it began with: the worker that hung, or was lost, or whose load
+    failed, and not the actor that fails by it as well. The requests that get no answer are others.
 
     log: where the errors are kept; made outside of the actor, it goes on after a restart.
     """
@@ -41,6 +44,7 @@ class ErrorsActor(EventListener):
     def __init__(self, log: ErrorLog | None = None) -> None:
         self._log = log or ErrorLog()
         self._hung: tuple[str, int] | None = None
+        self._told = deque[str](maxlen=_MOST_TOLD)
         self._will_look = False
 
     async def on_start(self) -> None:
@@ -61,7 +65,10 @@ class ErrorsActor(EventListener):
 
     @handles(ActorFailed)
     def _actor_failed(self, event: ActorFailed) -> None:
-        self._add(event, failure_kind(event.error))
+        if event.path in self._told:
+            self._told.remove(event.path)
+        else:
+            self._add(event, failure_kind(event.error))
 
     @handles(WorkerHung)
     def _worker_hung(self, event: WorkerHung) -> None:
@@ -72,16 +79,25 @@ class ErrorsActor(EventListener):
     def _worker_ended(self, event: WorkerEnded) -> None:
         was_killed_for_it = self._hung == (event.path, event.pid)
         self._hung = None if was_killed_for_it else self._hung  # threads have no pids to differ in
-        if not event.asked and not was_killed_for_it:
-            self._add(event, "worker_lost")
+        if event.asked:
+            return
+        if not was_killed_for_it:
+            self._add(event, event.error_type or WorkerLost.kind)
+        self._is_told(event)
 
     @handles(SupervisorEscalated)
     def _escalated(self, event: SupervisorEscalated) -> None:
         self._add(event, "escalated")
+        self._is_told(event)
 
     @handles(SubscriberDropped)
     def _subscriber_dropped(self, event: SubscriberDropped) -> None:
         self._add(event, "subscriber_dropped")
+
+    def _is_told(self, event: Event) -> None:
+        """Count the failure of the actor that follows as the one that was counted just now."""
+        if event.path not in self._told:
+            self._told.append(event.path)
 
     def _add(
         self, event: Event, kind: str, operation: str = "", correlation_id: str | None = None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import pytest
 
 from failsoft.actors import Actor, Ref, System, bind_correlation_id, handles
+from failsoft.gpu.script import Die, Raise, Script, Stall
+from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText, GenerationFailed, InferenceError, TextReply
 from failsoft.messages.events import (
     ActorFailed,
@@ -16,9 +19,10 @@ from failsoft.messages.events import (
     WorkerEnded,
     WorkerHung,
 )
-from failsoft.supervisors import candidate, router
+from failsoft.supervisors import Backoff, candidate, model, router
 from failsoft.telemetry import ErrorsActor, ErrorSpiked, ErrorSpikeEnded, GetErrors
 from failsoft.telemetry.failure_kind import failure_kind
+from failsoft.testing import EventRecorder
 
 from .happened import fail, finish
 
@@ -74,6 +78,39 @@ async def test_a_worker_that_was_killed_for_hanging_is_one_error(
     publish(WorkerEnded, PATH, pid=1, reason="quiet", asked=False)
     publish(WorkerEnded, PATH, pid=2, reason="signal 9", asked=False)
     assert await patterns(errors) == {"worker_hung:WorkerHung": 1, "worker_lost:WorkerEnded": 1}
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (Script(otherwise=[Die(signal.SIGKILL)]), "worker_lost:WorkerEnded"),
+        (Script(otherwise=[Stall()]), "worker_hung:WorkerHung"),
+        (Script(load=[Raise(kind="x")]), "model_loading_failed:WorkerEnded"),
+    ],
+)
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_crash_is_one_error_and_so_is_each_request_that_it_cost(
+    anyio_backend: str, system: System, errors: Ref, script: Script, kind: str
+) -> None:
+    """TL-01 Of a real worker: its end and its actor's failure are one."""
+    worker = scripted(script, hang_limit=1.0, first_step_limit=1.0)
+    tree = router("text", model("primary", worker), retries=0, backoff=Backoff(1000, jitter=False))
+    told = EventRecorder(system)
+    text = await system.spawn(tree.start, tree.id)
+    with pytest.raises(InferenceError) as caught:
+        await text.ask(GenerateText("go"), timeout=60)
+    await told.wait_for(ActorFailed)
+    assert await patterns(errors) == {kind: 1, f"{caught.value.kind}:GenerateText": 1}
+
+
+async def test_a_supervisor_that_gives_up_is_one_error(system: System, errors: Ref) -> None:
+    """TL-01 And so is the next one; what fails by itself is told by its failure."""
+    publish = system.events.publish
+    for _ in range(2):
+        publish(SupervisorEscalated, "root", child="text", reason="too many")
+        publish(ActorFailed, "root", error="IntensityExceeded: too many")
+    publish(ActorFailed, "root", error="KeyError: 'x'")
+    assert await patterns(errors) == {"escalated:SupervisorEscalated": 2, "KeyError:ActorFailed": 1}
 
 
 class Broken(Actor):

@@ -18,6 +18,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     engine: the class that does the work, as ``module:Class``; see ``Engine``.
     options: keyword arguments for the class: plain data, since they travel to the process.
     requests: the types of request that the engine answers.
+    at_once: requests that the engine works on together, where that is known before it is loaded: a
+        router begins with so many at a time.
     run_in: ``process``, or ``thread`` for a small engine that needs no process of its own: it
         starts at once, but can't be killed, only abandoned; see docs/engines.md.
     preload: modules that the template process imports beforehand, such as ``torch``, so that
@@ -47,6 +49,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     options: dict[str, Any] = {}
     requests: tuple[type[Request[Any]], ...] = (GenerateText,)
+    at_once: int | None = None
     run_in: Literal["process", "thread"] = "process"
     preload: tuple[str, ...] = ()
     threads: int | None = None
@@ -67,8 +70,10 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         for preloaded in self.preload:
             if not _is_dotted(preloaded):
                 raise ValueError(f"preload must name modules; '{preloaded}' is no module's name")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads must be at least 1; it is {self.threads}")
+        for field in ("threads", "at_once"):
+            number = getattr(self, field)
+            if number is not None and number < 1:
+                raise ValueError(f"{field} must be at least 1; it is {number}")
         self._check_place()
         self._check_times()
         try:

@@ -10,6 +10,9 @@ from failsoft.gpu.worker_spec import WorkerSpec
 # transformers imports itself by need: without its last part, a worker would for seconds.
 _PRELOAD = ("torch", "transformers", "transformers.modeling_utils")
 
+# Texts that are worked on together, where nothing else is said.
+MAX_BATCH = 16
+
 
 def text_worker(
     model: str | PathLike[str],
@@ -34,9 +37,12 @@ def text_worker(
     options: those of ``failsoft.gpu.text.engine.TextEngine``, such as ``dtype`` and ``device``.
     Raise ValueError where a value is out of range.
     """
+    max_batch = options.get("max_batch", MAX_BATCH)
     return WorkerSpec(
         engine="failsoft.gpu.text.engine:TextEngine",
         options={"model": str(model), **options},
+        # What can't be is told by the engine, when it loads.
+        at_once=max_batch if isinstance(max_batch, int) and max_batch > 0 else None,
         run_in=run_in,
         preload=_PRELOAD,
         threads=threads,

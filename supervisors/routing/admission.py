@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Generic, Literal, TypeAlias
+from typing import Any, Generic, Literal, Self, TypeAlias
 
 import msgspec
 
@@ -51,6 +51,14 @@ class Admission(msgspec.Struct, frozen=True):
             raise ValueError("an admission needs queue_limit >= 0 and ageing > 0 s, and finite")
         if not 0 <= self.margin < math.inf:
             raise ValueError("an admission needs margin >= 0, and finite")
+
+    def beginning_at(self, at_once: int | None) -> Self:
+        """Give it with a limit that begins at so many, where it may, and begins at less."""
+        limit = self.limit
+        initial = min(at_once or 0, limit.most)
+        if initial <= limit.initial:
+            return self
+        return msgspec.structs.replace(self, limit=msgspec.structs.replace(limit, initial=initial))
 
 
 class Admitted(msgspec.Struct, frozen=True):

@@ -82,7 +82,8 @@ class Target:
         self.called = spec.called
         self.breaker = spec.breaker or policy.breaker
         self.circuit = None if self.breaker is None else Circuit(self.breaker)
-        self.line: Line[Route] = Line(spec.admission or policy.admission)
+        admission = spec.admission or policy.admission
+        self.line: Line[Route] = Line(admission.beginning_at(spec.at_once))
         self.line.pause()
         self.times = ReadyTimes()
         hedge = policy.hedge

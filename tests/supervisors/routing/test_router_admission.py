@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from failsoft.actors import System, handles
+from failsoft.gpu import text_worker
 from failsoft.messages import (
     GenerateText,
     GenerationFailed,
@@ -17,7 +18,7 @@ from failsoft.messages import (
     Usage,
 )
 from failsoft.messages.events import Event, RequestFinished, RequestShed
-from failsoft.supervisors import Admission, Backoff, Limit, candidate
+from failsoft.supervisors import Admission, Backoff, Limit, candidate, model
 
 from .crowd_actors import Log, Timed, asking, fixed, settled, timed
 from .router_actors import HELLO, info_of, node_of, of_kind, router_of, spawn_router
@@ -25,6 +26,24 @@ from .router_actors import HELLO, info_of, node_of, of_kind, router_of, spawn_ro
 pytestmark = pytest.mark.anyio
 
 BROKEN_FOR_GOOD = GenerationFailed("broken")
+
+
+async def test_a_model_that_gains_by_many_at_a_time_gets_so_many_from_the_start(
+    system: System,
+) -> None:
+    """Else the first ones of a batch of 16 would be worked on alone."""
+    at_once = {"few": 4, "many": 16, "too many": 1000, "unknown": None}
+    candidates = [candidate(id, timed(Log(), 5), at_once=count) for id, count in at_once.items()]
+    fixed_one = candidate("fixed", timed(Log(), 5), at_once=16, admission=fixed(2))
+    ref = await spawn_router(system, *candidates, fixed_one)
+    limits = {id: (await info_of(ref, id)).limit for id in (*at_once, "fixed")}
+    assert limits == {"few": 8, "many": 16, "too many": 256, "unknown": 8, "fixed": 2}
+
+
+def test_a_text_worker_says_how_many_texts_it_works_on_together() -> None:
+    assert model("a", text_worker("failsoft:tiny-text")).at_once == 16
+    assert model("a", text_worker("failsoft:tiny-text", max_batch=4)).at_once == 4
+    assert model("a", text_worker("failsoft:tiny-text", max_batch=0)).at_once is None
 
 
 async def test_at_the_queues_bound_the_next_is_refused_at_once_and_nobody_else_is(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from failsoft.supervisors import candidate as candidate
     from failsoft.supervisors import child as child
     from failsoft.supervisors import model as model
+    from failsoft.supervisors import pool as pool
     from failsoft.supervisors import router as router
     from failsoft.supervisors import supervisor as supervisor
 
@@ -63,6 +64,7 @@ _HOMES = {
     "child": "supervisors",
     "handles": "actors",
     "model": "supervisors",
+    "pool": "supervisors",
     "router": "supervisors",
     "streams": "actors",
     "supervisor": "supervisors",
@@ -94,6 +96,7 @@ __all__ = [
     "handles",
     "image_worker",
     "model",
+    "pool",
     "router",
     "streams",
     "supervisor",

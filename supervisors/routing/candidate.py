@@ -25,6 +25,9 @@ class Candidate(ChildSpec, frozen=True, kw_only=True):
     canary: a request that is sent, instead of somebody's, to find out whether it is well again
         after its circuit was open; say one of a single token.
     breaker, admission: its own, where they differ from its router's.
+    at_once: requests that it is known to gain by having at a time: where that is more than its
+        limit's ``initial``, the limit begins there.
+    is_pool: it has several workers: one that is lost is no reason to leave it for another model.
     name: what replies call it, where that isn't its id: of two that follow each other under one
         name, each needs an id of its own.
     """
@@ -36,6 +39,8 @@ class Candidate(ChildSpec, frozen=True, kw_only=True):
     canary: Request[Any] | None = None
     breaker: Breaker | None = None
     admission: Admission | None = None
+    at_once: int | None = None
+    is_pool: bool = False
     name: str = ""
 
     @property
@@ -90,5 +95,6 @@ def model(
     ``options`` are the fields of ``Candidate`` and ``ChildSpec``; the others go to ``ModelActor``.
     """
     fields = {name: options.pop(name) for name in _FIELDS & options.keys()}
+    fields.setdefault("at_once", worker.at_once)
     start = functools.partial(ModelActor, worker, **options)
     return candidate(id, start, **fields)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from failsoft.actors import Reply, handles
 from failsoft.messages import Control, Request
@@ -65,17 +65,39 @@ class ClearQuarantine(Request[int], Control, frozen=True):
     fingerprint: str | None = None
 
 
-class Operated(Supervisor):
-    """Answer those requests, for a router."""
+class Steerable(Protocol):
+    """Be one of those that requests are handed to. attempts: what it has in hand."""
 
-    _dispatcher: Dispatcher
+    is_drained: bool
+
+    @property
+    def attempts(self) -> Mapping[Any, None]: ...
+
+    def info(self, now: float) -> CandidateInfo: ...
+
+
+SteeredT = TypeVar("SteeredT", bound=Steerable)
+
+
+class Steered(Supervisor, Generic[SteeredT]):
+    """Answer those requests that any supervisor can which hands requests to its children."""
+
     _now: Callable[[], float]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._drains: list[tuple[Callable[[], bool], Reply[None]]] = []
 
-    def _carry_out(self, moves: list[Move]) -> None:
+    def _steered(self) -> Mapping[str, SteeredT]:
+        raise NotImplementedError
+
+    def _in_hand(self) -> int:
+        raise NotImplementedError
+
+    def _force(self, target: SteeredT, state: Literal["open", "closed"] | None) -> None:
+        raise NotImplementedError
+
+    def _reset(self, target: SteeredT) -> None:
         raise NotImplementedError
 
     def _look_around(self) -> None:
@@ -83,25 +105,20 @@ class Operated(Supervisor):
 
     @handles(WhichCandidates)
     def _which_candidates(self, _request: WhichCandidates) -> tuple[CandidateInfo, ...]:
-        return tuple(target.info(self._now()) for target in self._dispatcher.targets.values())
+        return tuple(target.info(self._now()) for target in self._steered().values())
 
     @handles(ForceBreaker)
     def _force_breaker(self, request: ForceBreaker) -> Reply[None]:
-        def force(target: Target) -> list[Move]:
-            return self._dispatcher.force(target, request.state, self._now())
-
-        return self._steer(request.candidate, force)
+        return self._steer(request.candidate, lambda target: self._force(target, request.state))
 
     @handles(ResetBreaker)
     def _reset_breaker(self, request: ResetBreaker) -> Reply[None]:
-        return self._steer(
-            request.candidate, lambda each: self._dispatcher.reset(each, self._now())
-        )
+        return self._steer(request.candidate, self._reset)
 
     @handles(DrainCandidate)
     def _drain(self, request: DrainCandidate) -> Reply[None]:
         reply = self.context.defer()
-        target = self._dispatcher.targets.get(request.candidate)
+        target = self._steered().get(request.candidate)
         if target is None:
             reply.fail(ChildNotFound(self.context.path, request.candidate))
         else:
@@ -114,7 +131,7 @@ class Operated(Supervisor):
     @handles(AwaitIdle)
     def _await_idle(self, _request: AwaitIdle) -> Reply[None]:
         reply = self.context.defer()
-        self._drains.append((lambda: not self._dispatcher.in_hand, reply))
+        self._drains.append((lambda: not self._in_hand(), reply))
         self._answer_drained()
         return reply
 
@@ -128,20 +145,41 @@ class Operated(Supervisor):
                 self._drains.remove(waiting)
                 reply.set(None)
 
+    def _steer(self, id: str, change: Callable[[SteeredT], None]) -> Reply[None]:
+        reply = self.context.defer()
+        target = self._steered().get(id)
+        if target is None:
+            # Not raised: that would be the supervisor's own failure.
+            reply.fail(ChildNotFound(self.context.path, id))
+        else:
+            change(target)
+            reply.set(None)
+        return reply
+
+
+class Operated(Steered[Target]):
+    """Answer all of those requests, for a router."""
+
+    _dispatcher: Dispatcher
+
+    def _carry_out(self, moves: list[Move]) -> None:
+        raise NotImplementedError
+
+    def _steered(self) -> Mapping[str, Target]:
+        return self._dispatcher.targets
+
+    def _in_hand(self) -> int:
+        return self._dispatcher.in_hand
+
+    def _force(self, target: Target, state: Literal["open", "closed"] | None) -> None:
+        self._carry_out(self._dispatcher.force(target, state, self._now()))
+
+    def _reset(self, target: Target) -> None:
+        self._carry_out(self._dispatcher.reset(target, self._now()))
+
     @handles(OrderCandidates)
     def _order_candidates(self, request: OrderCandidates) -> None:
         self._dispatcher.ordered(request.candidates)
-
-    def _steer(self, id: str, change: Callable[[Target], list[Move]]) -> Reply[None]:
-        reply = self.context.defer()
-        target = self._dispatcher.targets.get(id)
-        if target is None:
-            # Not raised: that would be the router's own failure.
-            reply.fail(ChildNotFound(self.context.path, id))
-        else:
-            self._carry_out(change(target))
-            reply.set(None)
-        return reply
 
     @handles(ListQuarantine)
     def _list_quarantine(self, _request: ListQuarantine) -> tuple[QuarantineEntry, ...]:

@@ -62,7 +62,8 @@ def scripted(script: Script | None = None, **spec: Any) -> WorkerSpec:
 class ScriptedEngine:
     """Answer text requests by a script: the fields of ``Script``, as plain data.
 
-    A word is a token. ``max_tokens`` and ``stop`` are honoured, the usage is counted.
+    A word is a token, and its place among the words is the token's id. ``max_tokens`` and ``stop``
+    are honoured, the usage is counted.
     """
 
     requests: ClassVar[tuple[type, ...]] = (GenerateText,)
@@ -92,16 +93,19 @@ class ScriptedEngine:
         """
         prompt = _prompt_text(request)
         stops, said, words = StopStrings(request.stop), "", 0
+        answered = _words_answered(request)
         finish_reason: FinishReason = "stop"
         for delay, word in self._steps(prompt):
-            time.sleep(delay)
+            if words >= answered:
+                time.sleep(delay)
             if word is None:
                 yield None
                 continue
             words += 1
             shown = stops.feed(word)
             said += shown
-            yield TextChunk(shown, tokens=1)
+            if words > answered:
+                yield TextChunk(shown, tokens=1, token_ids=(words,))
             if stops.stopped:
                 break
             if words == request.max_tokens:
@@ -230,6 +234,12 @@ def _prompt_text(request: GenerateText) -> str:
     if isinstance(request.prompt, str):
         return request.prompt
     return "\n".join(turn.content for turn in request.prompt)
+
+
+def _words_answered(request: GenerateText) -> int:
+    """Give how many words of the answer have been given already."""
+    answered = request.answered
+    return 0 if answered is None else len(answered.token_ids) or len(_words(answered.text))
 
 
 def _words(text: str) -> list[str]:

@@ -240,6 +240,16 @@ class RequestRetried(Event, frozen=True, kw_only=True):
     traceparent: str | None = None
 
 
+class RequestResumed(Event, frozen=True, kw_only=True):
+    """A stream's worker was lost; another one is to go on after the ``tokens`` that it has."""
+
+    model: str
+    tokens: int
+    cause: str
+    correlation_id: str | None
+    traceparent: str | None = None
+
+
 class RequestHedged(Event, frozen=True, kw_only=True):
     """A request was sent to ``hedge`` too, since ``model`` hadn't begun to answer."""
 

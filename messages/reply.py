@@ -52,7 +52,8 @@ class TextReply(msgspec.Struct, frozen=True, tag="text_reply"):
 class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
     """Carry one piece of a streamed answer; never a part of a character.
 
-    The chunks' texts joined are the answer, and their ``logprobs`` are the answer's. The last
+    The chunks' texts joined are the answer, and their ``logprobs`` are the answer's. token_ids:
+    the tokens made for it, of the model's own; a router keeps them for itself. The last
     chunk alone has ``finish_reason``, ``usage`` and a ``warning``, if there is one; its text may
     be empty.
     """
@@ -67,6 +68,7 @@ class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
     degradation_level: str = "full"
     warning: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
+    token_ids: tuple[int, ...] = ()
 
     @property
     def is_last(self) -> bool:
@@ -80,5 +82,6 @@ class TextChunk(msgspec.Struct, frozen=True, tag="text_chunk"):
             later,
             text=self.text + later.text,
             tokens=self.tokens + later.tokens,
+            token_ids=self.token_ids + later.token_ids,
             logprobs=sum(told, ()) if told else None,
         )

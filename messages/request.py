@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
+from failsoft.messages.answered import Answered
 from failsoft.messages.reply import TextChunk, TextReply
 from failsoft.messages.response_format import ResponseFormat
 
@@ -86,6 +87,8 @@ class GenerateText(Request[TextReply], Streamed[TextChunk], frozen=True, tag="ge
     tenant: whom it is for; while several wait, each gets a fair share.
     batch_divisor: at least 1; while it is worked on, a model takes so many times fewer texts at
         once, at least one. A router under load sets it.
+    answered: the beginning of the answer, which has been given already: only what follows is
+        given, and the answer's limits and counts are those of the whole. A router sets it.
     """
 
     prompt: str | tuple[ChatMessage, ...]
@@ -102,3 +105,4 @@ class GenerateText(Request[TextReply], Streamed[TextChunk], frozen=True, tag="ge
     priority: int = 0
     tenant: str = ""
     batch_divisor: float = 1.0
+    answered: Answered | None = None

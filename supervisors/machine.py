@@ -201,6 +201,11 @@ class Machine(Orders):
             case _:
                 assert_never(self.strategy)
 
+    def _drop_child(self, call: int, id: str) -> None:
+        super()._drop_child(call, id)
+        if id not in self.children:
+            self._windows.pop(id, None)
+
     def _window_of(self, id: str) -> RestartWindow:
         # One window for the whole supervisor, as in OTP; but where a child is left alone for
         # failing too often, its failures must not count against its siblings.

@@ -74,6 +74,11 @@ def _render(tokenizer: Any, prompt: tuple[ChatMessage, ...], contents: list[str]
     return rendered
 
 
+def encode_text(tokenizer: Any, text: str) -> list[int]:
+    """Give the tokens of a piece of text from the midst of something."""
+    return _as_text(tokenizer, text, add_special_tokens=False)
+
+
 def _as_text(tokenizer: Any, text: str, *, add_special_tokens: bool) -> list[int]:
     return _ids(tokenizer(text, add_special_tokens=add_special_tokens, split_special_tokens=True))
 

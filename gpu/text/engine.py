@@ -18,7 +18,7 @@ from failsoft.gpu.memory.device_memory import free_cache
 from failsoft.gpu.memory.room import MAX_MEMORY_SHARE
 from failsoft.gpu.serving.batch_room import BatchRoom
 from failsoft.gpu.text.batch import TextBatch
-from failsoft.gpu.text.chat import encode_prompt
+from failsoft.gpu.text.chat import encode_prompt, encode_text
 from failsoft.gpu.text.grammar import GrammarCompiler
 from failsoft.gpu.text.incremental_text import IncrementalText
 from failsoft.gpu.text.loading import load_text_model
@@ -28,6 +28,8 @@ from failsoft.gpu.text.row import TextRow
 from failsoft.gpu.text.sampling import Sampler
 from failsoft.gpu.text.stop_strings import StopStrings
 from failsoft.gpu.text.token_bytes import TokenBytes
+from failsoft.gpu.text.worker import MAX_BATCH
+from failsoft.messages.answered import Answered
 from failsoft.messages.errors import ContextLengthExceeded, ModelLoadingFailed
 from failsoft.messages.request import GenerateText
 from failsoft.messages.validation import validate_text
@@ -74,7 +76,7 @@ class TextEngine:
         max_memory_share: float = MAX_MEMORY_SHARE,
         max_tokens_limit: int | None = None,
         context_length: int | None = None,
-        max_batch: int = 16,
+        max_batch: int = MAX_BATCH,
         max_batch_tokens: int = 32_768,
         batch_delay: float = 0.002,
         continuous: bool = True,
@@ -217,10 +219,33 @@ class TextEngine:
         return self._batch
 
     def _row_of(self, id: int, request: GenerateText) -> TextRow:
-        assert self._grammars is not None
-        assert self._token_bytes is not None
         request = validate_text(request, max_characters=sys.maxsize)
         prompt = encode_prompt(self._tokenizer, request.prompt)
+        row = self._new_row(id, request, prompt)
+        if request.answered is not None:
+            row = self._gone_on(row, request, request.answered, prompt)
+            self._room_after(row.tokens)
+        return row
+
+    def _gone_on(
+        self, row: TextRow, request: GenerateText, answered: Answered, prompt: list[int]
+    ) -> TextRow:
+        """Have an answer go on that another worker has begun."""
+        vocabulary = self._model.config.get_text_config().vocab_size
+        if all(0 <= token < vocabulary for token in answered.token_ids):
+            if request.seed is not None:
+                row.sampler.skip(len(answered.token_ids), vocabulary)
+            row.go_on_after(answered.token_ids)
+            if row.shown_text == answered.text:
+                return row
+        # Another model's tokens: it is the text that is gone on with.
+        row = self._new_row(row.id, request, prompt)
+        row.go_on_after(encode_text(self._tokenizer, answered.text), is_all_shown=True)
+        return row
+
+    def _new_row(self, id: int, request: GenerateText, prompt: list[int]) -> TextRow:
+        assert self._grammars is not None
+        assert self._token_bytes is not None
         return TextRow(
             id,
             prompt,

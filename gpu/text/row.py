@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from failsoft.gpu.engine import Step
@@ -53,11 +55,17 @@ class TextRow:
         self._logprobs_told: list[TokenLogprob] = []
         self._decoded = 0
         self._shown = 0
+        self._shown_before = 0
         self._fresh = ""
         self._tokens_told = 0
 
     def __repr__(self) -> str:
         return f"<TextRow {self.id}: {self._prompt_tokens} + {self.made} of {self.max_tokens}>"
+
+    @property
+    def shown_text(self) -> str:
+        """Give the text that was given out so far."""
+        return "".join(self._pieces)
 
     @property
     def made(self) -> int:
@@ -73,6 +81,25 @@ class TextRow:
     def takes_the_best(self) -> bool:
         """Tell whether the token with the highest score is always the one."""
         return self.sampler.takes_the_best and self._grammar is None
+
+    def go_on_after(self, answered: Sequence[int], *, is_all_shown: bool = False) -> None:
+        """Be as after the choice of these tokens, with their text given out.
+
+        What of their text could not be given out yet is held here as it was there. is_all_shown:
+        all of it was, so that what is held here is not to be given out later.
+        """
+        for token in answered:
+            self.tokens.append(token)
+            self.sampler.note(token)
+            if self._grammar is not None:
+                self._grammar.note(token)
+            self._feed(self._decoder.feed(token))
+        if is_all_shown:
+            self._shown_before = self._decoded - self._shown
+        self._fresh = ""
+        self._tokens_told = self.made
+        # There is at least the last step to make, whatever was cut down meanwhile.
+        self.max_tokens = max(self.max_tokens, self.made + 1)
 
     def choose(self, scores: Tensor, best: int) -> Step:
         """Go on with a token by ``scores`` (vocabulary size), of which ``best`` is the highest.
@@ -125,7 +152,7 @@ class TextRow:
         usage = Usage(self._prompt_tokens, self.made, self.cached_tokens)
         chunk = self._chunk(finish_reason, usage)
         reply = TextReply(
-            "".join(self._pieces),
+            self.shown_text,
             finish_reason,
             usage,
             warning=self.warning,
@@ -137,13 +164,22 @@ class TextRow:
         self, finish_reason: FinishReason | None = None, usage: Usage | None = None
     ) -> TextChunk:
         text, self._fresh = self._fresh, ""
-        tokens, self._tokens_told = self.made - self._tokens_told, self.made
+        told, self._tokens_told = self._tokens_told, self.made
+        made = tuple(self.tokens[self._prompt_tokens + told :])
         warning = None if finish_reason is None else self.warning
         logprobs = None
         if self._logprobs is not None:
             logprobs = self._logprobs.shown(self._shown)
             self._logprobs_told += logprobs
-        return TextChunk(text, tokens, finish_reason, usage, warning=warning, logprobs=logprobs)
+        return TextChunk(
+            text,
+            len(made),
+            finish_reason,
+            usage,
+            warning=warning,
+            logprobs=logprobs,
+            token_ids=made,
+        )
 
     def _flush(self) -> None:
         self._feed(self._decoder.flush())
@@ -154,6 +190,7 @@ class TextRow:
         self._show(self._stops.feed(text))
 
     def _show(self, text: str) -> None:
-        self._fresh += text
+        self._fresh += text[self._shown_before :]
+        self._shown_before = max(0, self._shown_before - len(text))
         self._shown += len(text)
         self._pieces.append(text)

@@ -64,6 +64,17 @@ class Sampler:
         ordered[beyond] = 0
         return tokens[torch.multinomial(ordered, 1, generator=self._generator)]
 
+    def skip(self, tokens: int, vocabulary: int) -> None:
+        """Be as after the choice of so many tokens: chance goes on from there.
+
+        A draw takes as many numbers as there are tokens to choose from, whatever their scores.
+        """
+        if self._is_greedy:
+            return
+        evenly = torch.ones(vocabulary, device=self._generator.device)
+        for _ in range(tokens):
+            torch.multinomial(evenly, 1, generator=self._generator)
+
     def note(self, token: int) -> None:
         """Take note of a token of the answer, for the penalties."""
         if self._has_penalties:

@@ -23,11 +23,11 @@ class Carried(msgspec.Struct, eq=False):
     timer: Timer | None = None
 
     @classmethod
-    def of_canary(cls, cell: Cell, route: Route) -> Self:
+    def by_itself(cls, cell: Cell, now: float, deadline: float) -> Self:
         """Give one for a request of the router's own, whose answer nobody waits for."""
         context = Context()
-        context.run(deadline_var.set, route.deadline)
-        return cls(Reply(cell, route.deadline, route.arrived_at), context)
+        context.run(deadline_var.set, deadline)
+        return cls(Reply(cell, deadline, now), context)
 
     def set_timer(self, timer: Timer | None) -> None:
         """Have this timer instead of the one that was set before, which is called off."""
@@ -44,8 +44,10 @@ def annotated(reply: Any, route: Route) -> Any:
     # Of a stream, the last chunk alone has it.
     if route.request is not route.asked and getattr(reply, "finish_reason", "") is not None:
         warning = " ".join(filter(None, (warning, route.warning))) or None
+    kept = {"token_ids": ()} if route.is_stream and hasattr(reply, "token_ids") else {}
     return replace(
         reply,
+        **kept,
         model_used=route.model,
         was_fallback=route.was_fallback,
         attempts=route.sends,

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+import msgspec
+
 from failsoft.actors import ActorStopped
-from failsoft.messages import InferenceError, InferenceTimeout, PoisonedRequest
-from failsoft.messages.events import FellBack, RequestQuarantined, RequestRetried
+from failsoft.messages import InferenceTimeout
+from failsoft.messages.events import FellBack, RequestResumed, RequestRetried
 from failsoft.supervisors.routing.budget import TokenBucket
 from failsoft.supervisors.routing.candidate import Candidate
+from failsoft.supervisors.routing.circuit import CircuitState
 from failsoft.supervisors.routing.degradation import Level, degraded, halved
 from failsoft.supervisors.routing.failure import Failure
 from failsoft.supervisors.routing.moves import (
@@ -26,18 +29,19 @@ from failsoft.supervisors.routing.moves import (
     Move,
     Refuse,
 )
-from failsoft.supervisors.routing.poison import Quarantine
+from failsoft.supervisors.routing.placing import SHED
 from failsoft.supervisors.routing.policy import RoutePolicy
 from failsoft.supervisors.routing.retry import pause_before_retry
 from failsoft.supervisors.routing.route import Attempt, Route, Stage
+from failsoft.supervisors.routing.suspecting import Suspecting
 from failsoft.supervisors.routing.target import Target
-from failsoft.supervisors.routing.tending import SOON, Tending
+from failsoft.supervisors.routing.tending import SOON
 
 # Failures that a smaller request may not run into.
 _MENDED_BY_LESS = frozenset({"out_of_memory", "generation_failed"})
 
 
-class Dispatcher(Tending):
+class Dispatcher(Suspecting):
     """Bring each request to an answer, by the policy.
 
     Each method takes the time, and gives the moves that follow, in order.
@@ -47,11 +51,23 @@ class Dispatcher(Tending):
         self, candidates: Sequence[Candidate], policy: RoutePolicy, random: Random, now: float
     ) -> None:
         super().__init__(candidates, policy)
-        self.quarantine = Quarantine(policy.poison)
         self.bucket = None if policy.budget is None else TokenBucket(policy.budget, now)
         self._random = random
         self._pausing: dict[Route, None] = {}
         self.routed = self.fell_back = self.in_hand = 0
+
+    def shows(self, now: float) -> dict[str, Any]:
+        """Give what is shown of it in the tree."""
+        infos = [target.info(now) for target in self.targets.values()]
+        return {
+            "answers_with": next((info.id for info in infos if info.is_ready), None),
+            "candidates": {info.id: msgspec.structs.asdict(info) for info in infos},
+            "routed": self.routed,
+            "in_hand": self.in_hand,
+            "fell_back": self.fell_back,
+            "retry_tokens": None if self.bucket is None else round(self.bucket.tokens(now), 3),
+            "quarantined": len(self.quarantine.entries(now)),
+        }
 
     # -- what happens to requests
 
@@ -114,7 +130,8 @@ class Dispatcher(Tending):
         is_poison = failure.lost_worker and self._is_poison(route, target, failure, now)
         self._count(attempt, attempt.is_fault(failure, now), now)
         target.line.release(now, None)
-        if failure.is_models_fault and not getattr(error, "is_refusal", False):
+        is_refusal = getattr(error, "is_refusal", False) or target.spec.is_pool
+        if failure.is_models_fault and not is_refusal:
             target.crashes()  # by this error the actor ends as well
         if is_poison:
             self._refuse(route, self._poisoned(route), now)
@@ -122,6 +139,8 @@ class Dispatcher(Tending):
             self._finish(route, Refuse(route, failure.error, now))
             # A refusal tells nothing, so it is asked again.
             self._moves.append(LookLater(target, max(SOON, failure.retry_after)))
+        elif route.winner is attempt and self._goes_on(route, target, failure):
+            self._place(route, now)
         elif route.winner is attempt or (failure.is_final and not self._fits_elsewhere(route)):
             self._refuse(route, route.error(failure.error), now)
         elif not route.attempts:  # else another one may yet answer
@@ -129,6 +148,16 @@ class Dispatcher(Tending):
             self._place(route, now)
         self._pull(target, now)
         return self._take()
+
+    def _goes_on(self, route: Route, target: Target, failure: Failure) -> bool:
+        """Have another worker go on with a stream whose worker was lost; tell whether one can."""
+        if not failure.is_of_worker or self._closing is not None:
+            return False
+        if not route.goes_on(may_change_model=self.policy.resume == "continue"):
+            return False
+        told = {"model": target.id, "cause": failure.cause, "tokens": route.tokens_given}
+        self._tell(RequestResumed, **told, **route.ids)
+        return True
 
     def left(self, route: Route, now: float) -> list[Move]:
         """Take note that nobody waits for the answer any more, or the deadline has passed."""
@@ -200,6 +229,23 @@ class Dispatcher(Tending):
             return
         self._refuse(route, route.all_failed(len(self.targets), **self._hints(route, now)), now)
 
+    def _hints(self, route: Route, now: float) -> dict[str, Any]:
+        """Give what a caller who is refused may want to know."""
+        suited = [
+            target
+            for target in self.targets.values()
+            if target.spec.suits(route.request, route.is_stream)
+        ]
+        hints: dict[str, Any] = {}
+        if SHED in route.tried.values():
+            hints["shed"] = True
+        if any(not target.admits(now) for target in suited):
+            hints["circuit_state"] = CircuitState.OPEN.value
+        if suited:
+            soonest = min(target.retry_after(now) for target in suited)
+            hints["retry_after"] = round(soonest, 3)
+        return hints
+
     def _pause_before_retry(self, route: Route, now: float) -> float | None:
         """Give the seconds before the next round; None where there is to be none."""
         if self._closing is not None:
@@ -249,55 +295,10 @@ class Dispatcher(Tending):
             self._moves.append(end)
 
     def _fall_back(self, route: Route, target: Target, cause: str) -> None:
-        if len(self.targets) == 1:
-            return  # there is nowhere to fall back to
+        if len(self.targets) == 1 or target.id not in route.round:
+            return  # there is nowhere to fall back to, or it goes to another worker of a pool
         self.fell_back += 1
         self._tell(FellBack, model=target.id, cause=cause, **route.ids)
-
-    # -- poison
-
-    def _is_poison(self, route: Route, target: Target, failure: Failure, now: float) -> bool:
-        """Blame the request for a lost worker; tell whether that makes it one too many."""
-        poison = self.policy.poison
-        is_held = self.quarantine.held(route.fingerprint, now) is not None
-        # However many like it were in work there, it was one worker.
-        blamed = (failure.worker, route.fingerprint)
-        is_new = blamed not in target.blamed
-        target.blamed.add(blamed)
-        if is_new and self.quarantine.blame(route.fingerprint, now, route.kind):
-            is_held = True
-            self._tell(
-                RequestQuarantined,
-                fingerprint=route.fingerprint,
-                request=route.kind,
-                workers_lost=poison.workers_lost,
-                seconds=poison.seconds,
-                **route.ids,
-            )
-            self._refuse_twins(route, now)
-        return is_held or route.workers_lost >= poison.workers_lost
-
-    def _refuse_twins(self, route: Route, now: float) -> None:
-        """Take the like of it out of work: at a model that is ready, it is about to cost that."""
-        for target in self.targets.values():
-            for attempt in tuple(target.attempts) if target.is_ready else ():
-                twin = attempt.route
-                is_twin = twin is not route and twin.fingerprint == route.fingerprint
-                if is_twin and not twin.is_over:
-                    self._refuse(twin, self._poisoned(twin), now)
-
-    def _poisoned(self, route: Route, **details: Any) -> InferenceError:
-        error = PoisonedRequest(
-            "Requests like this one were in work when workers were lost; it is not tried again. "
-            "Change the prompt.",
-            details={
-                "tried_models": dict(route.tried),
-                "fingerprint": route.fingerprint,
-                **details,
-            },
-        )
-        error.__cause__ = route.last
-        return route.error(error)
 
     def _is_refused(self, route: Route, now: float) -> bool:
         """Refuse what no model is to get; tell whether it was."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 # Chance, rank and asker: none of them is what a request asks.
-OMITTED = ("seed", "priority", "tenant")
+OMITTED = ("answered", "seed", "priority", "tenant")
 
 _PLAINLY: dict[str, Any] = {"str_keys": True, "order": "deterministic"}
 

@@ -18,7 +18,8 @@ from failsoft.supervisors.routing.target import Target
 
 # Why a model is passed by, as ``tried_models`` says it.
 _NOT_SUITED, _NO_TIME, _OPEN, _NOT_READY = "not_suited", "no_time", "circuit_open", "not_ready"
-_SUSPECTED, _SHED = "suspected", "shed"
+_SUSPECTED, _ANOTHER_MODEL = "suspected", "another_model"
+SHED = "shed"
 
 
 class Placing:
@@ -80,6 +81,8 @@ class Placing:
     def _obstacle(self, target: Target, route: Route, left: float, now: float) -> str | None:
         """Give what keeps the request from this model, None for nothing."""
         spec = target.spec
+        if route.keeps_to and target.called != route.keeps_to:
+            return _ANOTHER_MODEL
         if target.is_choosy and not spec.suits(route.request, route.is_stream):
             return _NOT_SUITED
         if route.prompt_tokens and not spec.surely_takes(route.prompt_tokens):
@@ -125,7 +128,7 @@ class Placing:
     def _shed(self, route: Route, target: Target, now: float) -> None:
         """Have a request that lost its place in a full queue look for another model."""
         route.line = None
-        route.tried[target.id] = _SHED
+        route.tried[target.id] = SHED
         self._tell(
             RequestShed,
             model=target.id,
@@ -133,23 +136,6 @@ class Placing:
             **route.ids,
         )
         self._place(route, now)
-
-    def _hints(self, route: Route, now: float) -> dict[str, Any]:
-        """Give what a caller who is refused may want to know."""
-        suited = [
-            target
-            for target in self.targets.values()
-            if target.spec.suits(route.request, route.is_stream)
-        ]
-        hints: dict[str, Any] = {}
-        if _SHED in route.tried.values():
-            hints["shed"] = True
-        if any(not target.admits(now) for target in suited):
-            hints["circuit_state"] = CircuitState.OPEN.value
-        if suited:
-            soonest = min(target.retry_after(now) for target in suited)
-            hints["retry_after"] = round(soonest, 3)
-        return hints
 
     def _fits_elsewhere(self, route: Route) -> bool:
         """Tell whether a prompt that was too long for one model is short enough for another."""
@@ -236,7 +222,8 @@ class Placing:
         """Settle that this attempt's answer is the one; call off the others."""
         route, target = attempt.route, attempt.target
         route.winner = attempt
-        route.first_at = now
+        if route.first_at is None:
+            route.first_at = now
         route.model = target.called
         route.was_fallback = not target.is_first
         if target.first_answers is not None:

@@ -27,6 +27,10 @@ class RoutePolicy(msgspec.Struct, frozen=True, kw_only=True):
     poison: when a request that takes workers down is refused.
     hedge: when a second model is asked because the first is slow; None: never.
     degradation: what a request is cut down to under load; None: it never is.
+    resume: what becomes of a stream whose worker is lost on the way: ``same``: another worker of
+        the same model goes on after what the reader has, or the same one when it is restarted;
+        ``continue``: so does another model where that one can't, and the last chunk says so;
+        None: it ends with the error.
     while_busy: what becomes of requests for a candidate that has as many as it gains by:
         ``fallback``, to the next one that has room, and they queue only where none has;
         ``wait``: they queue for it, while their deadline allows.
@@ -44,12 +48,15 @@ class RoutePolicy(msgspec.Struct, frozen=True, kw_only=True):
     poison: Poison = Poison()
     hedge: Hedge | None = None
     degradation: Degradation | None = Degradation()
+    resume: Literal["same", "continue"] | None = "same"
     while_busy: Literal["fallback", "wait"] = "fallback"
     while_restarting: Literal["fallback", "wait"] | float = "fallback"
 
     def __post_init__(self) -> None:
         if self.retries < 0:
             raise ValueError(f"retries must be at least 0; it is {self.retries}")
+        if self.resume not in ("same", "continue", None):
+            raise ValueError(f"resume must be 'same', 'continue' or None; it is {self.resume!r}")
         if self.while_busy not in ("fallback", "wait"):
             raise ValueError(f"while_busy must be 'fallback' or 'wait'; it is {self.while_busy!r}")
         if self.wait_up_to is None:

@@ -11,6 +11,7 @@ from failsoft.messages import InferenceError, InferenceTimeout, ModelOverloaded
 from failsoft.supervisors.routing.degradation import Level, warning_for
 from failsoft.supervisors.routing.failure import Failure, NotTaken
 from failsoft.supervisors.routing.fingerprint import fingerprint
+from failsoft.supervisors.routing.given import Given
 
 if TYPE_CHECKING:
     from failsoft.supervisors.routing.target import Target
@@ -70,6 +71,8 @@ class Route(msgspec.Struct, eq=False):
     line: the model in whose queue it waits.
     prompt_tokens: how long a model found it that it was too long for; else 0.
     winner: the attempt that began to answer first; only its answer counts.
+    given: what the reader of a stream has; None where the stream can't be gone on with.
+    keeps_to: the model that alone may go on with it; empty for any.
     """
 
     asked: Any
@@ -100,6 +103,8 @@ class Route(msgspec.Struct, eq=False):
     workers_lost: int = 0
     was_halved: bool = False
     usage: Any = None
+    given: Given | None = None
+    keeps_to: str = ""
     prompt_tokens: int = 0
     _fingerprint: str = ""
 
@@ -131,6 +136,22 @@ class Route(msgspec.Struct, eq=False):
     @property
     def warning(self) -> str:
         """Say in words where it was sent for less than was asked; empty where it wasn't."""
+        return " ".join(filter(None, (self._cut_warning, self._resumed_warning)))
+
+    @property
+    def _resumed_warning(self) -> str:
+        given = self.given
+        if given is None or not given.resumed_after:
+            return ""
+        lost = f"A worker was lost after {given.resumed_after} tokens"
+        if self.model != given.model:
+            return f"{lost} of {given.model}; {self.model} went on from there."
+        if self.asked.seed is None and self.asked.temperature > 0:
+            return f"{lost}; another one went on from there."
+        return ""  # the answer is the one that it would have been
+
+    @property
+    def _cut_warning(self) -> str:
         if self.was_halved:
             return (
                 "The request failed as it was, so the answer was made with at most "
@@ -148,11 +169,31 @@ class Route(msgspec.Struct, eq=False):
         if self.sent_at is None:
             self.sent_at = attempt.began_at
 
+    @property
+    def tokens_given(self) -> int:
+        """Give how many tokens the reader of a stream has, where that is known."""
+        return 0 if self.given is None else self.given.tokens
+
+    def goes_on(self, may_change_model: bool) -> bool:
+        """Prepare for another worker to go on with the stream; tell whether one can."""
+        given = self.given
+        if given is None or not given.is_known or not given.tokens:
+            return False
+        given.model = given.model or self.model
+        given.resumed_after = given.resumed_after or given.tokens
+        self.keeps_to = "" if may_change_model else self.model
+        self.request = msgspec.structs.replace(self.request, answered=given.answered())
+        self.winner = None
+        return True
+
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """Take note that a model failed it."""
-        id = attempt.target.id
-        self.round[id] = failure
-        self.tried[id] = failure.cause
+        target = attempt.target
+        # A pool has other workers. What was not in work it has tried with all of them already.
+        was_in_work = failure.lost_worker or (failure.is_of_worker and self.winner is attempt)
+        if not (was_in_work and target.spec.is_pool and target.is_ready):
+            self.round[target.id] = failure
+        self.tried[target.id] = failure.cause
         self.last = failure.error
         self.workers_lost += failure.lost_worker
         length = failure.error.details.get("input_length")

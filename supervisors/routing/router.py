@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
-import msgspec
-
 from failsoft.actors import ExitReason, Reply, UnknownMessage, current_correlation_id, handles
 from failsoft.actors.handlers import Handler, deferring_handler
 from failsoft.actors.relay import forward
@@ -35,6 +33,7 @@ from failsoft.supervisors.routing.carried import (
 )
 from failsoft.supervisors.routing.dispatcher import Dispatcher
 from failsoft.supervisors.routing.failure import NotTaken
+from failsoft.supervisors.routing.given import Given
 from failsoft.supervisors.routing.load import LoadGauge
 from failsoft.supervisors.routing.moves import (
     Answer,
@@ -100,6 +99,7 @@ class Router(Operated):
             raise ValueError(f"give the policy, or its fields ({', '.join(options)}); not both")
         self._candidates = tuple(candidates)
         self._policy = RoutePolicy(**options) if policy is None else policy
+        self._resumes = self._policy.resume is not None
         direct: Handler = deferring_handler(Router._accept, is_direct=True)
         self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, direct)}
         self.stream_handlers = dict.fromkeys(requests, deferring_handler(Router._accept))
@@ -121,18 +121,9 @@ class Router(Operated):
         return super().on_shutdown(reason)
 
     def inspect(self) -> dict[str, Any]:
-        dispatcher, now = self._dispatcher, self._now()
-        infos = [target.info(now) for target in dispatcher.targets.values()]
-        bucket = dispatcher.bucket
         return {
             **super().inspect(),
-            "answers_with": next((info.id for info in infos if info.is_ready), None),
-            "candidates": {info.id: msgspec.structs.asdict(info) for info in infos},
-            "routed": dispatcher.routed,
-            "in_hand": dispatcher.in_hand,
-            "fell_back": dispatcher.fell_back,
-            "retry_tokens": None if bucket is None else round(bucket.tokens(now), 3),
-            "quarantined": len(dispatcher.quarantine.entries(now)),
+            **self._dispatcher.shows(self._now()),
             "degradation_level": self._gauge.level.value,
         }
 
@@ -149,6 +140,8 @@ class Router(Operated):
             correlation_id=current_correlation_id(),
             carried=Carried(reply, copy_context()),
         )
+        if route.is_stream and self._resumes and hasattr(request, "answered"):
+            route.given = Given()
         if self._tracing.begin is not None:
             begin, path = self._tracing.begin, self.context.path
             route.traceparent = begin(path, route.kind, route.carried.context)
@@ -203,7 +196,7 @@ class Router(Operated):
         """Send to the model; nobody waits: what becomes of it is told to ``_done``."""
         route, cell = attempt.route, self._cells[attempt.target.id]
         if route.is_canary:
-            route.carried = Carried.of_canary(cell, route)
+            route.carried = Carried.by_itself(cell, route.arrived_at, route.deadline)
             route.carried.reply.when_closed(functools.partial(self._left, route))
         carried: Carried = route.carried
         try:
@@ -228,6 +221,8 @@ class Router(Operated):
             if route.winner is not attempt:
                 return None
         route.usage = getattr(chunk, "usage", None) or route.usage
+        if route.given is not None:
+            route.given.note(chunk)
         return annotated(chunk, route)
 
     def _done(self, attempt: Attempt) -> None:

@@ -239,3 +239,22 @@ def test_orders_that_take_one_another_back_do_not_pile_up() -> None:
     world.settle()
     assert world.alive == {"a": "running", "b": "running"}
     assert set(world.answers) == set(world.asked)
+
+
+def test_a_child_that_was_dropped_leaves_no_failures_to_its_successor() -> None:
+    """SV-05 What a new one by its name does is its own; and nothing is kept of who is gone."""
+    machine = Machine([], "one_for_one", Intensity(1, 5.0), Backoff(), Random(1), cool_down=60.0)
+    machine.step(Begin(), 0.0)
+
+    def fails() -> list[Action]:
+        machine.step(AddChild(0, spec("a", "permanent")), 0.0)
+        machine.step(Started("a"), 0.0)
+        return machine.step(Exited("a", FAILED), 0.0)
+
+    waits = []
+    for _ in range(3):
+        waits += [action.delay for action in fails() if isinstance(action, Wait)]
+        machine.step(StopChild(0, "a"), 0.0)
+        machine.step(DropChild(0, "a"), 0.0)
+    assert len(waits) == 3
+    assert max(waits) < 60

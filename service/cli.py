@@ -13,6 +13,7 @@ from failsoft.service.commands.doctor import doctor
 from failsoft.service.commands.drain import drain
 from failsoft.service.commands.replay import replay
 from failsoft.service.commands.restart import restart
+from failsoft.service.commands.rollout import rollout
 from failsoft.service.commands.serve import serve
 from failsoft.service.commands.top import top
 from failsoft.service.commands.tree import tree
@@ -33,6 +34,7 @@ app.command()(tree)
 app.command()(top)
 app.command()(restart)
 app.command()(drain)
+app.command()(rollout)
 app.command()(doctor)
 
 

@@ -15,6 +15,7 @@ from failsoft.service.page.rows import rows_of
 # Over what the service itself waits for what it is told to do.
 _LIMIT: Final = 130.0
 _DRAIN_LIMIT: Final = 630.0
+_ROLLOUT_LIMIT: Final = 3_630.0
 _MOST_NEAR: Final = 3
 _NO_SUCH_PATH: Final = (404, 422)
 
@@ -33,6 +34,13 @@ def drain_model(client: ServiceClient, path: str) -> str:
     return f"{path} is drained, and stopped. `failsoft restart {path}` brings it back."
 
 
+def roll_out(client: ServiceClient, path: str) -> str:
+    """Have a pool's replicas replaced, one at a time. Raise CommandFailed."""
+    path = path.strip("/")
+    done = _order_at(client, "/operator/rollout", path, _ROLLOUT_LIMIT)
+    return f"All {done.count} replicas of {path} were replaced."
+
+
 def drain_service(client: ServiceClient) -> str:
     """Have the service take no more work. Raise CommandFailed."""
     client.order("/operator/drain", {}, Done, _LIMIT)
@@ -43,9 +51,9 @@ def drain_service(client: ServiceClient) -> str:
     )
 
 
-def _order_at(client: ServiceClient, endpoint: str, path: str, limit: float) -> None:
+def _order_at(client: ServiceClient, endpoint: str, path: str, limit: float) -> Done:
     try:
-        client.order(endpoint, {"path": path}, Done, limit)
+        return client.order(endpoint, {"path": path}, Done, limit)
     except Refused as refusal:
         if refusal.status in _NO_SUCH_PATH and (said := _no_such_path(client, path)):
             raise CommandFailed(said) from refusal

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import assert_never
+from collections.abc import Callable
+from typing import TypeAlias, assert_never
 
 from msgspec import UNSET
 
-from failsoft.actors import RemoteModel, RemoteSpec, WorkerSpec
+from failsoft.actors import Actor, RemoteModel, RemoteSpec, WorkerSpec
 from failsoft.gpu import embedding_worker, image_worker, text_worker
 from failsoft.gpu.scripted import scripted
 from failsoft.service.config.models import (
@@ -19,7 +20,9 @@ from failsoft.service.config.models import (
     TextModel,
 )
 from failsoft.service.config.secret import Secrets
-from failsoft.supervisors import Candidate, candidate, model
+from failsoft.supervisors import Candidate, candidate, model, pool, replica
+
+InWorker: TypeAlias = TextModel | ImageModel | EmbeddingModel | ScriptedModel
 
 
 def candidate_of(
@@ -33,10 +36,17 @@ def candidate_of(
     if isinstance(config, RemoteModelConfig):
         start = functools.partial(RemoteModel, remote_spec_of(config, secrets))
         return candidate(start=start, **fields)
-    return model(worker=worker_of(config), **config.actor_fields(), **fields)
+    fields |= {"worker": worker_of(config), **config.actor_fields()}
+    of_pool = config.pool_fields()
+    return pool(**of_pool, **fields) if of_pool else model(**fields)
 
 
-def worker_of(config: TextModel | ImageModel | EmbeddingModel | ScriptedModel) -> WorkerSpec:
+def replica_of(config: InWorker) -> Callable[[], Actor]:
+    """Give what makes a replica of a model. Raise ValueError."""
+    return replica(worker_of(config), **config.actor_fields())
+
+
+def worker_of(config: InWorker) -> WorkerSpec:
     """Describe the worker of a model. Raise ValueError."""
     fields = config.worker_fields()
     match config:

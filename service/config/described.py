@@ -42,7 +42,15 @@ from failsoft.service.config.sections import (
     TelemetryConfig,
 )
 from failsoft.service.http import serve
-from failsoft.supervisors import Candidate, ChildSpec, RoutePolicy, Router, supervisor
+from failsoft.supervisors import (
+    Candidate,
+    ChildSpec,
+    Pool,
+    RoutePolicy,
+    Router,
+    pool,
+    supervisor,
+)
 from failsoft.supervisors import Supervisor as SupervisorActor
 from failsoft.telemetry import (
     AlertReceiver,
@@ -64,7 +72,7 @@ class Engine(NamedTuple):
 Owner: TypeAlias = Callable[..., Any] | Engine
 
 _CHILD: Final = (Candidate, ChildSpec)
-_WORKER: Final = (ModelActor, WorkerSpec, *_CHILD)
+_WORKER: Final = (ModelActor, WorkerSpec, *_CHILD, pool, Pool)
 _ENTRY: Final = re.compile(r"(?:^|(?<=\. ))([a-z]\w*(?:, [a-z]\w*)*): ", re.MULTILINE)
 # Of each Struct of the file whose keys belong to something else: to what, the nearest first.
 _OWNERS: Final[dict[type, tuple[Owner, ...]]] = {

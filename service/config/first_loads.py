@@ -18,7 +18,8 @@ class FirstLoads:
         self._ends = {path: asyncio.get_running_loop().create_future() for path in paths}
 
     def hear(self, event: ModelStateChanged | ActorFailed) -> None:
-        end = self._ends.get(event.path)
+        # Of a model with replicas, the first one that is ready or fails tells.
+        end = self._ends.get(event.path) or self._ends.get(event.path.rpartition("/")[0])
         if end is None or end.done():
             return
         match event:

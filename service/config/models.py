@@ -15,7 +15,16 @@ from failsoft.gpu.script import Script
 from failsoft.messages import Embed, GenerateImage, GenerateText, Request
 from failsoft.service.config.secret import OpenOrSecret, Secret
 from failsoft.service.config.source import Source
-from failsoft.supervisors import Admission, Backoff, Breaker, Candidate, Restart
+from failsoft.supervisors import (
+    Admission,
+    Affinity,
+    Autoscale,
+    Backoff,
+    Breaker,
+    Candidate,
+    Restart,
+)
+from failsoft.supervisors.pool.pool import first_replicas
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
@@ -33,6 +42,7 @@ Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 _CANDIDATE: Final = frozenset(Candidate.__struct_fields__)
 _ACTOR: Final = frozenset({"queue_limit", "max_in_worker", "standby", "wear"})
+_POOL: Final = frozenset({"replicas", "autoscale", "affinity"})
 
 
 class _Model(
@@ -74,14 +84,47 @@ class WorkerModel(_Model, frozen=True, kw_only=True):
     max_in_worker: Count | UnsetType = UNSET
     standby: bool | UnsetType = UNSET
     wear: Wear | UnsetType = UNSET
+    replicas: Count | UnsetType = UNSET
+    autoscale: Autoscale | UnsetType = UNSET
+    affinity: Affinity | UnsetType = UNSET
 
     def actor_fields(self) -> dict[str, Any]:
         """Give what is said of it as an actor."""
         return {name: value for name, value in self._said() if name in _ACTOR}
 
+    def pool_fields(self) -> dict[str, Any]:
+        """Give what is said of its replicas; empty where it has but one worker."""
+        return {name: value for name, value in self._said() if name in _POOL}
+
+    def differs_in_size_alone(self, other: ModelConfig) -> bool:
+        """Tell whether another one is the same model with another number of replicas."""
+        return isinstance(other, WorkerModel) and (
+            msgspec.structs.replace(self, replicas=UNSET)
+            == msgspec.structs.replace(other, replicas=UNSET)
+        )
+
+    def rolls_to(self, other: ModelConfig) -> bool:
+        """Tell whether its replicas can be replaced by those of another one, one at a time.
+
+        So it is where what differs is what runs in them, and how many there are.
+        """
+        if not isinstance(other, WorkerModel) or type(other) is not type(self):
+            return False
+        if not (self.pool_fields() and other.pool_fields()):
+            return False
+        fields = _CANDIDATE | _POOL - {"replicas"}
+        said = [[each for each in one._said() if each[0] in fields] for one in (self, other)]
+        return said[0] == said[1]
+
+    @property
+    def replicas_at_first(self) -> int:
+        """Give how many workers serve when it has been started."""
+        of_pool = self.pool_fields()
+        return first_replicas(of_pool.get("replicas"), of_pool.get("autoscale")) if of_pool else 1
+
     def worker_fields(self) -> dict[str, Any]:
         """Give what is said of its worker and its engine."""
-        others = _CANDIDATE | _ACTOR | {"source", "script"}
+        others = _CANDIDATE | _ACTOR | _POOL | {"source", "script"}
         return {name: value for name, value in self._said() if name not in others}
 
 

@@ -6,9 +6,11 @@ import asyncio
 from typing import Any, Final, TypeVar
 
 import structlog
+from msgspec import UNSET
 
 from failsoft.actors import ActorError, RemoteModel, System
 from failsoft.messages import InferenceError, InferenceTimeout, Request
+from failsoft.service.config.candidates import InWorker, replica_of
 from failsoft.service.config.first_loads import FirstLoads, first_loads
 from failsoft.service.config.served_route import ServedRoute
 from failsoft.service.config.telemetry_tree import ROOT
@@ -18,6 +20,8 @@ from failsoft.supervisors import (
     ChildSpec,
     DeleteChild,
     DrainCandidate,
+    Resize,
+    Rollout,
     StartChild,
     TerminateChild,
 )
@@ -67,6 +71,25 @@ class Orders:
         if failures is not None and len(failures) == len(models):
             await self._drop(ROOT, route.id)
         return failures is not None and len(failures) < len(models)
+
+    async def roll_out(self, path: str, before: InWorker, after: InWorker) -> bool:
+        """Have a pool's replicas be of another model; tell whether they are.
+
+        Where there is no room for as many as are wanted, there are fewer.
+        """
+        try:
+            if not before.differs_in_size_alone(after):
+                log.info("reload.rolling_out", path=path)
+                await self.ask(path, Rollout(replica_of(after)), _LOAD_LIMIT)
+        except (ActorError, InferenceError) as error:
+            log.error("reload.not_rolled_out", path=path, reason=str(error))
+            return False
+        try:
+            if after.replicas is not UNSET and after.replicas != before.replicas:
+                await self.ask(path, Resize(after.replicas), _LOAD_LIMIT)
+        except (ActorError, InferenceError) as error:
+            log.error("reload.not_resized", path=path, reason=str(error))
+        return True
 
     async def retire_model(self, router: str, id: str) -> None:
         """End a candidate, once what it has in hand is done."""

@@ -72,7 +72,7 @@ def _place(wanted: Wanted, free: dict[str, int], total: dict[str, int]) -> Place
         return place
     device = _chosen(config, free)
     needed = wanted.on_cpu if device == CPU else wanted.elsewhere
-    workers = 2 if config.standby is True else 1
+    workers = config.replicas_at_first * (2 if config.standby is True else 1)
     fits: bool | None = None
     if device not in free:
         fits = False

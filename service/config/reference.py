@@ -43,6 +43,8 @@ from failsoft.service.config.sections import (
 from failsoft.service.http import HttpPolicy
 from failsoft.supervisors import (
     Admission,
+    Affinity,
+    Autoscale,
     Backoff,
     Breaker,
     Budget,
@@ -96,6 +98,8 @@ _TITLES: Final[dict[type[msgspec.Struct], str]] = {
     Degradation: "Degradation",
     Poison: "Poison",
     Wear: "Wear",
+    Autoscale: "Autoscale",
+    Affinity: "Affinity",
 }
 _WORDS: Final = {
     bool: "true or false",

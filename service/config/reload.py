@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -26,10 +26,11 @@ from failsoft.service.config.lineup import (
     sections_that_need_a_restart,
 )
 from failsoft.service.config.mistakes import BadConfig
+from failsoft.service.config.models import ModelConfig, WorkerModel
 from failsoft.service.config.orders import Orders
 from failsoft.service.config.served_route import ServedRoute, free_id
 from failsoft.service.config.telemetry_tree import ROOT
-from failsoft.supervisors import OrderCandidates
+from failsoft.supervisors import Candidate, OrderCandidates
 
 log = structlog.get_logger("failsoft.reload")
 
@@ -131,18 +132,31 @@ class Reloader:
         before = dict(route.candidates)
         come = {}
         for model in (*change.added, *change.changed):
-            new = route.successor(model, wanted.models[model])
-            add = functools.partial(self._orders.add_model, path, new)
+            new, add = self._successor(path, route, model, wanted.models[model])
             if await self._comes(Newcomer(name, wanted, model), add):
                 come[model] = new
         # Who is to go stays where one of those that were to follow hasn't come.
         is_whole = len(come) == len(change.added) + len(change.changed)
-        go = [model for model in change.changed if model in come] + [*change.removed] * is_whole
+        stay = {each.id for each in come.values()}
+        go = [model for model in change.changed if model in come and before[model].id not in stay]
+        go += [*change.removed] * is_whole
         route.become(wanted, come, [model for model in change.removed if not is_whole])
         ids = tuple(each.id for each in route.candidates.values())
         await self._orders.ask(path, OrderCandidates(ids))
         for model in go:
             await self._orders.retire_model(path, before[model].id)
+
+    def _successor(
+        self, path: str, route: ServedRoute, name: str, wanted: ModelConfig
+    ) -> tuple[Candidate, Callable[[], Awaitable[bool]]]:
+        """Give a candidate as it is wanted, and what has it come."""
+        before = route.lineup.models.get(name)
+        if isinstance(before, WorkerModel) and before.rolls_to(wanted):
+            new = route.again(name, wanted)
+            roll_out: Any = self._orders.roll_out  # both are of one kind, in workers
+            return new, functools.partial(roll_out, f"{path}/{new.id}", before, wanted)
+        new = route.successor(name, wanted)
+        return new, functools.partial(self._orders.add_model, path, new)
 
     async def _comes(self, newcomer: Newcomer, add: Callable[[], Awaitable[bool]]) -> bool:
         """Load what is to come; tell whether it has. What isn't wanted any more isn't begun."""

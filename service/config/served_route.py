@@ -47,6 +47,10 @@ class ServedRoute:
         taken = {each.id for each in self.candidates.values()}
         return candidate_of(name, config, self._secrets, free_id(name, taken))
 
+    def again(self, name: str, config: ModelConfig) -> Candidate:
+        """Describe a model that takes the place of the one of that name, replica by replica."""
+        return candidate_of(name, config, self._secrets, self.candidates[name].id)
+
     def become(self, wanted: Lineup, come: Mapping[str, Candidate], stay: Collection[str]) -> None:
         """Take note of what it is by now.
 

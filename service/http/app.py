@@ -34,6 +34,7 @@ from failsoft.service.http.openai.models import MODELS
 from failsoft.service.http.openapi import openapi
 from failsoft.service.http.operator import OPERATOR
 from failsoft.service.http.operator_flight import FLIGHT
+from failsoft.service.http.operator_pool import POOL_OPERATOR
 from failsoft.service.http.page_files import page_routes
 from failsoft.service.http.policy import HttpPolicy
 from failsoft.service.http.refusals import MethodNotAllowed, NotFound, Refused, Unauthorized
@@ -123,7 +124,16 @@ def failsoft_app(
     if operator_hash is not None:
         check_hash(operator_hash)
     gateway = Gateway(served, routes, policy, keys, beside)
-    endpoints = _ENDPOINTS if operator_hash is None else (*_ENDPOINTS, *OPERATOR, FLIGHT)
+    endpoints = (
+        _ENDPOINTS
+        if operator_hash is None
+        else (
+            *_ENDPOINTS,
+            *OPERATOR,
+            *POOL_OPERATOR,
+            FLIGHT,
+        )
+    )
     document = msgspec.json.encode(openapi(endpoints, has_keys=keys is not None))
 
     async def show_openapi(exchange: Exchange) -> None:

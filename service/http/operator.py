@@ -19,13 +19,15 @@ from failsoft.supervisors import (
     ListQuarantine,
     QuarantineEntry,
     ResetBreaker,
+    Resize,
     RestartChild,
+    Rollout,
     StartChildWith,
     TerminateChild,
     WhichChildren,
 )
 from failsoft.supervisors.errors import ChildNotFound, ChildRestarting, ChildRunning
-from failsoft.telemetry.probes import candidates_of, nodes
+from failsoft.telemetry.probes import nodes
 
 AnswerT = TypeVar("AnswerT")
 
@@ -37,6 +39,8 @@ _NEEDS: Final[dict[type[Request[Any]], str]] = {
     ForceBreaker: "is no model of a router's, and so has no circuit",
     ResetBreaker: "is no model of a router's, and so has no circuit",
     ClearQuarantine: "is no router",
+    Rollout: "is no pool; these alone have replicas",
+    Resize: "is no pool; these alone have replicas",
 }
 
 
@@ -82,11 +86,11 @@ async def restart(exchange: Exchange) -> None:
     body = await exchange.read(RestartBody)
     parent, id = _parent(exchange, body.path)
     await _check_is_kept(exchange, parent, id)
-    await _order(exchange, parent, TerminateChild(id))
-    _note(exchange, body.path, "an operator restarts it")
+    await order(exchange, parent, TerminateChild(id))
+    note(exchange, body.path, "an operator restarts it")
     # Another operator may have started it since.
     with contextlib.suppress(ChildRunning, ChildRestarting):
-        await _order(exchange, parent, RestartChild(id))
+        await order(exchange, parent, RestartChild(id))
     await exchange.answer(Done())
 
 
@@ -97,15 +101,15 @@ async def breaker(exchange: Exchange) -> None:
     router, id = _parent(exchange, body.path)
     match body.state:
         case "reset":
-            await _order(exchange, router, ResetBreaker(id))
-            _note(exchange, body.path, "an operator reset its circuit")
+            await order(exchange, router, ResetBreaker(id))
+            note(exchange, body.path, "an operator reset its circuit")
         case "free":
-            await _order(exchange, router, ForceBreaker(id, None))
-            _note(exchange, body.path, "an operator let go of its circuit")
+            await order(exchange, router, ForceBreaker(id, None))
+            note(exchange, body.path, "an operator let go of its circuit")
         case "open" | "closed" as state:
-            await _order(exchange, router, ForceBreaker(id, state))
+            await order(exchange, router, ForceBreaker(id, state))
             if state == "closed":  # that it opened is told by the router
-                _note(exchange, body.path, "an operator holds its circuit closed")
+                note(exchange, body.path, "an operator holds its circuit closed")
     await exchange.answer(Done())
 
 
@@ -114,8 +118,8 @@ async def list_quarantine(exchange: Exchange) -> None:
     gateway = exchange.gateway
     held: dict[str, tuple[QuarantineEntry, ...]] = {}
     for node in nodes(gateway.tree()):
-        if candidates_of(node) is not None:
-            ref = gateway.system.ref(node.path)
+        ref = gateway.system.find(node.path)
+        if ref is not None and ListQuarantine in ref.address.accepts:
             held[node.path] = await ref.ask(ListQuarantine(), timeout=_LIMIT)
     await exchange.answer(held)
 
@@ -124,9 +128,9 @@ async def clear_quarantine(exchange: Exchange) -> None:
     """Take requests again."""
     body = await exchange.read(QuarantineBody)
     exchange.allow(_LIMIT)
-    router = _ref(exchange, body.path)
-    count = await _order(exchange, router, ClearQuarantine(body.fingerprint))
-    _note(exchange, body.path, f"an operator cleared its quarantine: {count} kinds of requests")
+    router = ref_at(exchange, body.path)
+    count = await order(exchange, router, ClearQuarantine(body.fingerprint))
+    note(exchange, body.path, f"an operator cleared its quarantine: {count} kinds of requests")
     await exchange.answer(Done(count=count))
 
 
@@ -144,9 +148,9 @@ async def drain(exchange: Exchange) -> None:
     router, id = _parent(exchange, body.path)
     _check(router, DrainCandidate)
     if exchange.gateway.system.find(body.path) is not None:
-        _note(exchange, body.path, "an operator drains it")
-    await _order(exchange, router, DrainCandidate(id))
-    await _order(exchange, router, TerminateChild(id))
+        note(exchange, body.path, "an operator drains it")
+    await order(exchange, router, DrainCandidate(id))
+    await order(exchange, router, TerminateChild(id))
     await exchange.answer(Done())
 
 
@@ -154,17 +158,19 @@ def _parent(exchange: Exchange, path: str) -> tuple[Ref, str]:
     parent, _, id = path.rpartition("/")
     if not parent and exchange.gateway.system.find(path) is not None:
         raise InvalidBody.in_fields({"path": "is the top of the tree: restart the service"})
-    return _ref(exchange, parent), id
+    return ref_at(exchange, parent), id
 
 
-def _ref(exchange: Exchange, path: str) -> Ref:
+def ref_at(exchange: Exchange, path: str) -> Ref:
+    """Give the way to an actor. Raise InvalidBody where there is none."""
     ref = exchange.gateway.system.find(path)
     if ref is None:
         raise InvalidBody.in_fields({"path": "leads to no supervisor of the tree; see /tree"})
     return ref
 
 
-async def _order(exchange: Exchange, ref: Ref, request: Request[AnswerT]) -> AnswerT:
+async def order(exchange: Exchange, ref: Ref, request: Request[AnswerT]) -> AnswerT:
+    """Give an order. Raise InvalidBody where the actor takes none such, NotFound for a child."""
     # Not called off where the client leaves: what is half done would stay so.
     _check(ref, type(request))
     try:
@@ -175,7 +181,7 @@ async def _order(exchange: Exchange, ref: Ref, request: Request[AnswerT]) -> Ans
 
 async def _check_is_kept(exchange: Exchange, parent: Ref, id: str) -> None:
     """Raise InvalidBody for a child that its supervisor forgets once it is stopped."""
-    children = await _order(exchange, parent, WhichChildren())
+    children = await order(exchange, parent, WhichChildren())
     is_temporary = any(each.id == id and each.restart == "temporary" for each in children)
     if is_temporary or StartChildWith in parent.address.accepts:
         raise InvalidBody.in_fields({"path": "would be gone: its supervisor starts it only once"})
@@ -187,11 +193,13 @@ def _check(ref: Ref, kind: type[Request[Any]]) -> None:
         raise InvalidBody.in_fields({"path": _NEEDS[kind]})
 
 
-def _note(exchange: Exchange, path: str, says: str) -> None:
+def note(exchange: Exchange, path: str, says: str) -> None:
+    """Have it be seen on the live page that an operator did it."""
     exchange.gateway.history.note(path, says, exchange.gateway.system.clock.now())
 
 
-def _order_endpoint(path: str, summary: str, handler: Any, body: type | None) -> Endpoint:
+def order_endpoint(path: str, summary: str, handler: Any, body: type | None) -> Endpoint:
+    """Describe an operator's order."""
     return Endpoint(
         method="POST",
         path=path,
@@ -204,9 +212,9 @@ def _order_endpoint(path: str, summary: str, handler: Any, body: type | None) ->
 
 
 OPERATOR: Final = (
-    _order_endpoint("/operator/restart", "Restart a child.", restart, RestartBody),
-    _order_endpoint("/operator/breaker", "Steer a circuit.", breaker, BreakerBody),
-    _order_endpoint("/operator/drain", "Take no more work.", drain, DrainBody),
+    order_endpoint("/operator/restart", "Restart a child.", restart, RestartBody),
+    order_endpoint("/operator/breaker", "Steer a circuit.", breaker, BreakerBody),
+    order_endpoint("/operator/drain", "Take no more work.", drain, DrainBody),
     Endpoint(
         method="GET",
         path="/operator/quarantine",
@@ -215,7 +223,7 @@ OPERATOR: Final = (
         reply=dict[str, tuple[QuarantineEntry, ...]],
         access="operators",
     ),
-    _order_endpoint(
+    order_endpoint(
         "/operator/quarantine/clear", "Take such requests again.", clear_quarantine, QuarantineBody
     ),
 )

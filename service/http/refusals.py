@@ -67,6 +67,13 @@ class NotFound(Refused):
     status = 404
 
 
+class NotDone(Refused):
+    """Tell that what was ordered couldn't be done, and how things are now."""
+
+    kind = "not_done"
+    status = 409
+
+
 class MethodNotAllowed(Refused):
     """Tell that this can't be done here."""
 

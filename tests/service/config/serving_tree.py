@@ -64,6 +64,17 @@ class ServedTree:
             ).json()
             return answer
 
+    def node(self, path: str) -> dict[str, Any]:
+        """Give an actor's node of the tree."""
+        with self.client() as client:
+            nodes: list[dict[str, Any]] = client.get("/tree").json()
+        while nodes:
+            node = nodes.pop()
+            if node["path"] == path:
+                return node
+            nodes += node["children"]
+        raise LookupError(path)
+
     def until(self, event: str, **fields: object) -> dict[str, Any]:
         """Read the log until there is such a line; give it."""
         while True:

@@ -17,6 +17,7 @@ from failsoft.service.config.checking import Checked, as_data, check, show, size
 from failsoft.service.config.default import default_tree
 from failsoft.service.config.models import ModelConfig, RemoteModelConfig, ScriptedModel, TextModel
 from failsoft.service.config.placement import Placed, Wanted, placed
+from failsoft.supervisors import Affinity
 
 from .written import LEAST
 
@@ -60,6 +61,8 @@ def test_models_are_placed_one_after_the_other() -> None:
         ([text(), text(), text()], [("cpu", True), ("cpu", True), ("cpu", False)]),
         ([text(standby=True)], [("cpu", True)]),
         ([text(standby=True), text(standby=True)], [("cpu", True), ("cpu", False)]),
+        ([text(replicas=3)], [("cpu", False)]),
+        ([text(affinity=Affinity()), text()], [("cpu", True), ("cpu", False)]),
         ([text(max_memory_share=0.3)], [("cpu", False)]),
         ([text(device="cuda:1")], [("cuda:1", False)]),
         ([REMOTE, ScriptedModel()], [(None, True), (None, True)]),

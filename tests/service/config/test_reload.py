@@ -49,6 +49,20 @@ def served(tmp_path: Path) -> Iterator[ServedTree]:
         yield served
 
 
+def test_a_model_with_replicas_is_rolled_out(served: ServedTree) -> None:
+    """One at a time, under the same path; and there may be more of them, or fewer."""
+    pool = "replicas = 2"
+    served.reload(HEAD + says("a", "one", pool) + route("chat", "a"))
+    assert served.ask("hello")["text"] == "one"
+    for words, size in (("two", 2), ("two", 3), ("three", 1)):
+        said = served.reload(HEAD + says("a", words, f"replicas = {size}") + route("chat", "a"))
+        assert said == ["routes.chat: a is changed"]
+        answer = served.ask("hello")
+        assert (answer["text"], answer["model_used"]) == (words, "a")
+        pool_node = served.node("root/chat/a.2")
+        assert len(pool_node["children"]) == size
+
+
 def test_a_model_that_is_changed_goes_by_its_name(served: ServedTree) -> None:
     """As often as it is."""
     for words in ("one", "two", "three"):

@@ -101,4 +101,5 @@ def test_what_is_behind_a_key_says_so() -> None:
     assert operators == {
         *("/operator/restart", "/operator/breaker", "/operator/drain"),
         *("/operator/quarantine", "/operator/quarantine/clear", "/operator/flight"),
+        *("/operator/rollout", "/operator/resize"),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from failsoft.messages import events, http_events, trace_events
+from failsoft.messages import events, http_events, pool_events, trace_events
 from failsoft.messages.events import Event
 from failsoft.telemetry import events as own_events
 from failsoft.telemetry.families import Family
@@ -20,7 +20,13 @@ from failsoft.telemetry.log import LINE_FIELDS
 from failsoft.telemetry.metrics import Metrics
 from failsoft.telemetry.page_tables import first_words, write_page
 
-EVENT_MODULES: Final[tuple[ModuleType, ...]] = (events, trace_events, http_events, own_events)
+EVENT_MODULES: Final[tuple[ModuleType, ...]] = (
+    events,
+    pool_events,
+    trace_events,
+    http_events,
+    own_events,
+)
 PAGE: Final = Path("docs/telemetry.md")
 
 Row = Sequence[str]

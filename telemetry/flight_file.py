@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from failsoft.messages import events, http_events, trace_events
+from failsoft.messages import events, http_events, pool_events, trace_events
 from failsoft.messages.events import Event
 from failsoft.telemetry import events as telemetry_events
 
@@ -19,7 +19,7 @@ _NAME: Final = "flight-{when}-{pid}-{number:04}.jsonl"
 _PATTERN: Final = "flight-*.jsonl"
 _KNOWN: Final = {
     kind.__name__: kind
-    for module in (events, trace_events, http_events, telemetry_events)
+    for module in (events, pool_events, trace_events, http_events, telemetry_events)
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }

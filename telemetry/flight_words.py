@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from failsoft.messages import events as e
+from failsoft.messages import pool_events as p
 from failsoft.messages.events import Event
 from failsoft.messages.http_events import HttpRequestFinished
 from failsoft.telemetry.alerting.alert import plain_text
@@ -48,6 +49,8 @@ def _of_request(event: Event) -> tuple[str, Tone] | None:
             return f"went past {model} ({cause})", "plain"
         case e.RequestRetried(cause=cause):
             return f"all models failed a request ({cause}); it goes round again", "plain"
+        case e.RequestResumed(model=model, tokens=tokens):
+            return f"{model} lost a worker after {tokens} tokens; another goes on from there", "bad"
         case e.RequestHedged(model=model, hedge=hedge):
             return f"{model} was slow; {hedge} was asked too", "plain"
         case e.RequestShed(model=model):
@@ -140,6 +143,16 @@ def _of_tree(event: Event) -> tuple[str, Tone] | None:
             return f"closed the circuit of {model}: {reason}", "good"
         case e.BreakerChanged(model=model, after=after, reason=reason):
             return f"the circuit of {model} is {after}: {reason}", "plain"
+        case p.ReplicaAdded(replica=replica, replicas=replicas):
+            return f"has another replica ready, {replica}: {replicas} now", "good"
+        case p.ReplicaRemoved(replica=replica, replicas=replicas):
+            return f"has let its replica {replica} go: {replicas} now", "plain"
+        case p.ReplicaDenied(replica=replica, reason=reason):
+            return f"could not have its replica {replica}: {reason}", "bad"
+        case p.RolloutEnded(reason="", replicas=replicas):
+            return f"has replaced all {replicas} replicas", "good"
+        case p.RolloutEnded(reason=reason):
+            return f"gave a rollout up: {reason}", "bad"
         case _:
             return None
 

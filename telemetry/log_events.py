@@ -26,12 +26,14 @@ from failsoft.messages.events import (
     ModelStateChanged,
     RequestFinished,
     RequestQuarantined,
+    RequestResumed,
     SupervisorEscalated,
     WorkerAbandoned,
     WorkerEnded,
     WorkerHung,
 )
 from failsoft.messages.http_events import HttpRequestFinished
+from failsoft.messages.pool_events import ReplicaDenied
 from failsoft.messages.trace_events import AttemptEnded, RequestServed
 from failsoft.telemetry.events import AlertLost, ErrorSpiked, HealthChanged
 
@@ -43,7 +45,8 @@ _DEBUG: Final = (
     *(AttemptEnded, DeviceMemoryReported, LoopBlocked, ModelLoading, RequestServed),
 )
 _WARNING: Final = (
-    *(FellBack, RequestQuarantined, WorkerAbandoned, WorkerHung, AlertLost, ErrorSpiked),
+    *(FellBack, RequestQuarantined, RequestResumed, ReplicaDenied),
+    *(WorkerAbandoned, WorkerHung, AlertLost, ErrorSpiked),
 )
 # By the highest level that they have: the kinds that there may be many of.
 _AT_MOST: Final = (

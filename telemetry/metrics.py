@@ -105,6 +105,9 @@ class Metrics:
         self.retries = make.counts(
             "failsoft_retries", "Requests that went round again.", at, "cause"
         )
+        self.resumed = make.counts(
+            "failsoft_resumed", "Streams that another worker went on with.", at, model
+        )
         self.hedges = make.counts("failsoft_hedges", "Requests sent to a second model.", at, model)
         self.fallbacks = make.counts(
             "failsoft_fallbacks", "Requests that went past a model.", at, model, "cause"

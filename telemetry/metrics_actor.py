@@ -25,6 +25,7 @@ from failsoft.messages.events import (
     RequestFinished,
     RequestHedged,
     RequestQuarantined,
+    RequestResumed,
     RequestRetried,
     RequestShed,
     RestartCalledOff,
@@ -144,6 +145,10 @@ class MetricsActor(EventListener):
     @handles(RequestRetried)
     def _retried(self, event: RequestRetried) -> None:
         self._metrics.retries.add(event.path, event.cause)
+
+    @handles(RequestResumed)
+    def _resumed(self, event: RequestResumed) -> None:
+        self._metrics.resumed.add(event.path, event.model)
 
     @handles(RequestHedged)
     def _hedged(self, event: RequestHedged) -> None:

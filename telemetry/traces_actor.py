@@ -12,6 +12,7 @@ from failsoft.messages.events import (
     RequestFinished,
     RequestHedged,
     RequestQuarantined,
+    RequestResumed,
     RequestRetried,
     RequestShed,
     RestartScheduled,
@@ -54,6 +55,10 @@ class TracesActor(EventListener):
 
     @handles(RequestRetried)
     def _retried(self, event: RequestRetried) -> None:
+        self._traces.happened(event)
+
+    @handles(RequestResumed)
+    def _resumed(self, event: RequestResumed) -> None:
         self._traces.happened(event)
 
     @handles(RequestHedged)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from failsoft.messages import events, http_events, trace_events
+from failsoft.messages import events, http_events, pool_events, trace_events
 from failsoft.messages.events import Event
 from failsoft.telemetry import events as telemetry_events
 
@@ -16,7 +16,7 @@ def one_of_each() -> list[Event]:
     """Give an event of each kind of ours; their times are 0, 1, 2 …"""
     kinds = [
         kind
-        for module in (events, trace_events, http_events, telemetry_events)
+        for module in (events, pool_events, trace_events, http_events, telemetry_events)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 from collections import Counter
@@ -50,6 +51,10 @@ async def pooled(replicas: int) -> AsyncIterator[tuple[System, Ref, EventRecorde
         yield system, ref, events
 
 
+def _are_more(events: EventRecorder, ready: int) -> bool:
+    return len(events.of(WorkerReady)) > ready
+
+
 class Load:
     """Ask without a pause, from so many sides, until told to stop."""
 
@@ -93,7 +98,7 @@ async def test_killed_workers_lose_no_request() -> None:
             await load.go_on(30)
             ready = events.of(WorkerReady)
             os.kill(ready[number].pid, signal.SIGKILL)
-            await events.wait_until(lambda number=number: len(events.of(WorkerReady)) > 3 + number)
+            await events.wait_until(functools.partial(_are_more, events, 3 + number))
         await load.go_on(30)
         await load.end()
     assert len(events.of(ChildRestarted)) == 3

@@ -93,7 +93,7 @@ async def test_a_pool_shrinks_by_order_and_what_is_in_hand_is_finished(
     ref = await spawn_pool(system, timed(log, 10), replicas=3)
     tasks = [await asking(ref, str(number), timeout=60) for number in range(9)]
     assert await ref.ask(Resize(1), timeout=60) == 1
-    assert sorted(task.result().text for task in await _done(tasks)) == list("012345678")
+    assert sorted(reply.text for reply in await asyncio.gather(*tasks)) == list("012345678")
     assert len(await ids(ref)) == 1
     assert [event.replicas for event in of_kind(events, ReplicaRemoved)] == [2, 1]
 
@@ -390,8 +390,3 @@ async def test_a_stream_that_goes_on_has_not_waited(system: System, events: list
 def each_of(*makers: Callable[[], Actor]) -> Callable[[], Actor]:
     left = list(makers)
     return lambda: (left.pop(0) if len(left) > 1 else left[0])()
-
-
-async def _done(tasks: list[asyncio.Task[object]]) -> list[asyncio.Task[object]]:
-    await asyncio.gather(*tasks)
-    return tasks

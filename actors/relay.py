@@ -36,8 +36,11 @@ class RelayedStream(StreamReply):
         self._pass_on = pass_on
 
     async def send(self, chunk: Any) -> bool:
-        passed = self._pass_on(chunk) if self.is_open else None
-        return passed is not None and await self._upstream.send(passed) and self.is_open
+        if not self.is_open:
+            return False
+        # First: what is passed on counts as given, and its sender may end while it waits.
+        await self._upstream.room()
+        return self.push(chunk) and self.is_open
 
     def push(self, chunk: Any) -> bool:
         passed = self._pass_on(chunk) if self.is_open else None

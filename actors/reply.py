@@ -141,10 +141,14 @@ class StreamReply(Reply[None]):
 
     async def send(self, chunk: Any) -> bool:
         """Give the reader a chunk; wait while the bound is reached. False: nobody reads."""
+        await self.room()
+        return self.push(chunk)
+
+    async def room(self) -> None:
+        """Wait while the bound is reached, and somebody reads."""
         while len(self._chunks) >= self._bound and self.is_open:
             self._writer = self._address.system.loop.create_future()
             await self._writer
-        return self.push(chunk)
 
     def push(self, chunk: Any) -> bool:
         """Give the reader a chunk now. False: nobody reads."""

@@ -24,7 +24,7 @@ from failsoft.telemetry.timeline import SLICE_SECONDS
 
 # A caller who leaves is no error.
 _FINE: Final = frozenset(("ok", "cancelled"))
-# Actors that are about to fail; one with a spare worker goes on, and is forgotten.
+# Failures that are to follow; where a spare worker took over, none does, and it is forgotten.
 _MOST_TOLD: Final = 100
 
 
@@ -44,7 +44,7 @@ class ErrorsActor(EventListener):
     def __init__(self, log: ErrorLog | None = None) -> None:
         self._log = log or ErrorLog()
         self._hung: tuple[str, int] | None = None
-        self._told = deque[str](maxlen=_MOST_TOLD)
+        self._told = deque[tuple[str, str]](maxlen=_MOST_TOLD)
         self._will_look = False
 
     async def on_start(self) -> None:
@@ -65,10 +65,11 @@ class ErrorsActor(EventListener):
 
     @handles(ActorFailed)
     def _actor_failed(self, event: ActorFailed) -> None:
-        if event.path in self._told:
-            self._told.remove(event.path)
+        failure = event.path, failure_kind(event.error)
+        if failure in self._told:
+            self._told.remove(failure)
         else:
-            self._add(event, failure_kind(event.error))
+            self._add(event, failure[1])
 
     @handles(WorkerHung)
     def _worker_hung(self, event: WorkerHung) -> None:
@@ -81,23 +82,24 @@ class ErrorsActor(EventListener):
         self._hung = None if was_killed_for_it else self._hung  # threads have no pids to differ in
         if event.asked:
             return
+        kind = event.error_type or WorkerLost.kind
         if not was_killed_for_it:
-            self._add(event, event.error_type or WorkerLost.kind)
-        self._is_told(event)
+            self._add(event, kind)
+        self._is_told(event, kind)
 
     @handles(SupervisorEscalated)
     def _escalated(self, event: SupervisorEscalated) -> None:
         self._add(event, "escalated")
-        self._is_told(event)
+        self._is_told(event, "IntensityExceeded")
 
     @handles(SubscriberDropped)
     def _subscriber_dropped(self, event: SubscriberDropped) -> None:
         self._add(event, "subscriber_dropped")
 
-    def _is_told(self, event: Event) -> None:
-        """Count the failure of the actor that follows as the one that was counted just now."""
-        if event.path not in self._told:
-            self._told.append(event.path)
+    def _is_told(self, event: Event, kind: str) -> None:
+        """Count the actor's failure of that kind that follows as the one that was counted now."""
+        if (event.path, kind) not in self._told:
+            self._told.append((event.path, kind))
 
     def _add(
         self, event: Event, kind: str, operation: str = "", correlation_id: str | None = None

@@ -21,6 +21,7 @@ from msgspec import NODEFAULT, UNSET
 from failsoft.actors import ModelActor, RemoteSpec, WorkerSpec
 from failsoft.gpu import embedding_worker, image_worker, text_worker
 from failsoft.gpu.memory.room import MAX_MEMORY_SHARE
+from failsoft.gpu.text.worker import MAX_BATCH
 from failsoft.service.config.models import (
     EmbeddingModel,
     ImageModel,
@@ -71,6 +72,8 @@ class Engine(NamedTuple):
 
 Owner: TypeAlias = Callable[..., Any] | Engine
 
+# The defaults of engines that have a name.
+_NAMED: Final = {"MAX_MEMORY_SHARE": MAX_MEMORY_SHARE, "MAX_BATCH": MAX_BATCH}
 _CHILD: Final = (Candidate, ChildSpec)
 _WORKER: Final = (ModelActor, WorkerSpec, *_CHILD, pool, Pool)
 _ENTRY: Final = re.compile(r"(?:^|(?<=\. ))([a-z]\w*(?:, [a-z]\w*)*): ", re.MULTILINE)
@@ -177,7 +180,7 @@ def _source_of(engine: Engine) -> tuple[str, ast.FunctionDef]:
 
 def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Name):
-        return MAX_MEMORY_SHARE if node.id == "MAX_MEMORY_SHARE" else UNSET
+        return _NAMED.get(node.id, UNSET)
     return ast.literal_eval(node)
 
 

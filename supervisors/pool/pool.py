@@ -268,6 +268,7 @@ def pool(
     """Describe a model with several workers, as a router's candidate; see ``Pool``.
 
     replicas: how many to begin with: 2, or the least that ``autoscale`` allows.
+
     ``options`` are the fields of ``Candidate`` and ``ChildSpec``, and of ``Pool``; the others go
     to each replica's ``ModelActor``. ``backoff`` and ``shutdown`` are the replicas' own.
 

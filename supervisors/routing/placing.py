@@ -67,9 +67,8 @@ class Placing:
                 is_held_back = True
             else:
                 route.tried.setdefault(target.id, obstacle)
-        if len(busy) > 1:  # where it waits least; where that isn't known, for the first
-            tenant = route.tenant
-            busy.sort(key=lambda each: each.line.expected_wait(now, route.priority, tenant) or 0.0)
+        if len(busy) > 1:
+            busy.sort(key=lambda target: _expected_wait(target, route, now))
         if any(self._enters(route, target, now) for target in busy):
             return
         if is_held_back:
@@ -304,3 +303,9 @@ class Placing:
 
     def _may_spend(self, now: float) -> bool:
         raise NotImplementedError
+
+
+def _expected_wait(target: Target, route: Route, now: float) -> float:
+    """Give the seconds that it would wait there; infinity as long as nothing was measured."""
+    wait = target.line.expected_wait(now, route.priority, route.tenant)
+    return math.inf if wait is None else wait

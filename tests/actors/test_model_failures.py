@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -83,6 +84,19 @@ async def test_sigkill_while_idle_costs_no_request() -> None:
         os.kill(pid_of(system), signal.SIGKILL)
         await events.wait_for(ActorFailed)
         assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
+
+
+async def test_a_request_for_a_worker_that_is_dead_already_was_not_begun() -> None:
+    """WK-10 Its end isn't known yet; what comes in that moment can't be to blame."""
+    async with serving(scripted()) as (system, model, events):
+        await events.wait_for(WorkerReady)
+        pidfd = os.pidfd_open(pid_of(system))
+        os.kill(pid_of(system), signal.SIGKILL)
+        select.select([pidfd], [], [], PATIENT)  # holds the loop, so that it can't hear of it
+        os.close(pidfd)
+        with pytest.raises(WorkerLost) as lost:
+            await model.ask(HELLO, timeout=PATIENT)
+        assert lost.value.details["begun"] is False
 
 
 async def test_a_worker_that_dies_while_it_loads_is_replaced(tmp_path: Path) -> None:

@@ -103,6 +103,17 @@ async def test_a_crash_is_one_error_and_so_is_each_request_that_it_cost(
     assert await patterns(errors) == {kind: 1, f"{caught.value.kind}:GenerateText": 1}
 
 
+async def test_a_failure_after_a_spare_took_over_is_an_error_of_its_own(
+    system: System, errors: Ref
+) -> None:
+    """TL-01 The worker's loss was told, and ended no actor."""
+    publish = system.events.publish
+    lost = {"reason": "SIGKILL", "asked": False, "error_type": "worker_lost"}
+    publish(WorkerEnded, "model", pid=7, **lost)
+    publish(ActorFailed, "model", error="KeyError: 'x'")
+    assert await patterns(errors) == {"worker_lost:WorkerEnded": 1, "KeyError:ActorFailed": 1}
+
+
 async def test_a_supervisor_that_gives_up_is_one_error(system: System, errors: Ref) -> None:
     """TL-01 And so is the next one; what fails by itself is told by its failure."""
     publish = system.events.publish

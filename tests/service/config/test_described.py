@@ -32,9 +32,11 @@ from .test_values import FULL
 from .written import loaded, mistakes
 
 PAGE = (Path(__file__).parents[3] / "docs" / "config.md").read_text()
-# Of a candidate, what a file has no words for: the first two are its place, the others are for
-# requests and answers in Python.
+# Of a candidate, what a file has no words for: the first two are its place, the last two follow from
+# its worker, the others are for requests and answers in Python.
 NOT_KEYS = {"id", "start", "name", "significant", "answers", "streams", "canary"}
+NOT_KEYS |= {"at_once", "is_pool"}
+OF_POOLS = {"affinity", "autoscale", "replicas"}
 
 
 def test_the_tables_are_those_that_the_code_makes() -> None:
@@ -70,7 +72,7 @@ def test_each_option_of_an_engine_is_a_key(kind: type, worker: WorkerSpec) -> No
     workers = inspect.signature(text_worker).parameters.keys() - {"model", "options", "fault_hooks"}
     actors = inspect.signature(ModelActor).parameters.keys() - {"worker", "requests"}
     fields = set(Candidate.__struct_fields__) - NOT_KEYS
-    assert keys.keys() == {"source", *engine, *workers, *actors, *fields}
+    assert keys.keys() == {"source", *engine, *workers, *actors, *fields, *OF_POOLS}
     assert {name: keys[name] for name in engine} == engine
 
 

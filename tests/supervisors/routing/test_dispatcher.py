@@ -170,6 +170,18 @@ def test_of_busy_models_the_one_with_the_shortest_wait_is_queued_for() -> None:
     assert [route.line and route.line.id for route in routes] == [None, "quick", "quick", "quick"]
 
 
+def test_a_model_that_has_answered_nothing_yet_is_queued_for_last() -> None:
+    """FB-01 It may be slow, and all that comes until it has answered would wait for it."""
+    policy = RoutePolicy(admission=fixed(1), retries=0, degradation=None)
+    made = world("quick", "slow", policy=policy)
+    made.arrive()
+    made.arrive()
+    made.advance(1)
+    made.answer(made.at("quick")[0])
+    routes = [made.arrive() for _ in range(4)]
+    assert [route.line and route.line.id for route in routes] == [None, "quick", "quick", "quick"]
+
+
 def test_those_like_a_poison_that_wait_are_refused_and_not_sent() -> None:
     """WK-10 Also where the same failure opens the circuit, and so scatters the line."""
     made = world(

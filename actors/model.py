@@ -145,8 +145,7 @@ class ModelActor(Actor):
             return
         if self._worn is None and not self._suspects:
             while (job := self._jobs.start_next()) is not None:
-                if not self._workers.serving.send(self._codec.run(job)):
-                    job.is_begun = False  # whatever becomes of the worker, it had no part in it
+                self._workers.serving.send(self._codec.run(job))
         self._enter(ModelState.BUSY if self._jobs.running else ModelState.READY)
         if self._worn is not None and not self._suspects and not self._jobs.running:
             self._replace()

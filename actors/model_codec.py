@@ -48,15 +48,7 @@ class ModelCodec:
         """Give the frame that starts ``job``."""
         deadline = None if job.reply.deadline == math.inf else job.reply.deadline
         is_timed = job.traceparent is not None
-        return Run(
-            job.id,
-            job.body,
-            job.is_stream,
-            deadline,
-            job.correlation_id,
-            is_timed,
-            job.is_begun,
-        )
+        return Run(job.id, job.body, job.is_stream, deadline, job.correlation_id, is_timed)
 
     def reply(self, job: Job, value: msgspec.Raw) -> Any:
         """Decode the reply to ``job``. Raises msgspec.DecodeError where it is none."""

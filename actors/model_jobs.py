@@ -158,16 +158,10 @@ class Jobs:
         return job
 
     def start_next(self) -> Job | None:
-        """Give the next job to run, where there is room for one that somebody still wants.
-
-        One that runs alone counts as begun.
-        """
+        """Give the next job to run, where there is room for one that somebody still wants."""
         while self._waiting and len(self._running) < self.most_running:
             job = self._waiting.pop(next(iter(self._waiting)))
             if job.reply.is_open:
-                if not self._running:
-                    # Nothing is before it: it is told as begun, which saves the worker a frame.
-                    job.is_begun = True
                 self._running[job.id] = job
                 return job
         return None

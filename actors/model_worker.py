@@ -131,9 +131,8 @@ class ModelWorker:
         most: int = self.info.get("max_batch", 1)
         return most
 
-    def send(self, command: Command) -> bool:
-        """Send it; give False where the worker surely never gets it."""
-        return self._process.send(command)
+    def send(self, command: Command) -> None:
+        self._process.send(command)
 
     def kill(self, reason: str) -> None:
         self._process.kill(reason)

@@ -12,7 +12,7 @@ import msgspec
 
 from failsoft.messages.errors import ErrorInfo
 
-WIRE_VERSION = 5
+WIRE_VERSION = 4
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -32,8 +32,7 @@ class Load(Frame, frozen=True):
 class Run(Frame, frozen=True):
     """Give the worker a request. ``deadline`` is on the monotonic clock, which processes share.
 
-    is_timed: a ``Timed`` is wanted before its end. is_begun: it counts as begun from here on, since
-    the worker had nothing in hand; no ``Began`` is told.
+    is_timed: a ``Timed`` is wanted before its end.
     """
 
     id: int
@@ -42,7 +41,6 @@ class Run(Frame, frozen=True):
     deadline: float | None = None
     correlation_id: str | None = None
     is_timed: bool = False
-    is_begun: bool = False
 
 
 class Cancel(Frame, frozen=True):
@@ -118,10 +116,7 @@ class Heartbeat(Frame, frozen=True):
 
 
 class Began(Frame, frozen=True):
-    """Report that the engine is given a request now. Sent before anything is done for it.
-
-    Of one that was sent as begun already, nothing is told.
-    """
+    """Report that the engine is given a request now. Sent before anything is done for it."""
 
     id: int
 

@@ -68,19 +68,18 @@ class FollowedWorker(abc.ABC):
             said = getattr(error, "strerror", None) or str(error)
             self._loop.call_soon(self._finish, f"no {self._home} could be made: {said}")
 
-    def send(self, command: Command) -> bool:
-        """Send ``command``; never wait. Give False where the worker surely never gets it.
+    def send(self, command: Command) -> None:
+        """Send ``command``; never wait. No-op where the worker is not there.
 
         Raises WireError where it is over the wire's bound.
         """
         if self._wire is None or self._gone.is_set():
-            return False
+            return
         # A worker that waits gets it at once; one that is busy, with the others of this turn.
-        may_arrive = self._wire.send(command, at_once=not self._running)
+        self._wire.send(command, at_once=not self._running)
         if isinstance(command, Run):
             self._running.add(command.id)
-            self._liveness.begin(self._loop.time(), command.id if command.is_begun else None)
-        return may_arrive and not self._is_killed
+            self._liveness.begin(self._loop.time())
 
     @abc.abstractmethod
     def kill(self, reason: str) -> None:

@@ -165,13 +165,11 @@ class Liveness:
         if id in self._starting:
             self._has_shown(now, id)
 
-    def begin(self, now: float, id: int | None = None) -> None:
-        """Note that the worker was given a request. id: of one that counts as begun with that."""
+    def begin(self, now: float) -> None:
+        """Note that the worker was given a request."""
         if self.running == 0:
             self._moved = now
         self.running += 1
-        if id is not None:
-            self._starting[id] = 0.0
 
     def end(self, now: float, id: int) -> None:
         """Note that a request has ended.

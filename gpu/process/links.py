@@ -46,22 +46,20 @@ class WireLink:
         self._is_due = False
         self._is_full = False
         self._is_broken = False
-        self._is_unread = False
         self._is_closed = False
         self.has_ended = False
         self.is_cut_short = False
         loop.add_reader(end, self._receive)
 
-    def send(self, command: Frame, *, at_once: bool = False) -> bool:
+    def send(self, command: Frame, *, at_once: bool = False) -> None:
         """Send ``command``, with all that this turn of the loop sends or ``at_once``.
 
-        What the worker doesn't read is kept. Give False where it surely never comes to be read: the
-        link is broken, or the worker's end closed. Raises WireError where the frame is over the
-        bound.
+        What the worker doesn't read is kept. No-op once the link is broken. Raises WireError
+        where the frame is over the bound.
         """
         data = encode_frame(command)
         if self._is_broken:
-            return False
+            return
         self._unsent += data
         if self._is_full:
             if len(self._unsent) > _MAX_UNSENT_BYTES:
@@ -71,7 +69,6 @@ class WireLink:
         elif not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._flush)
-        return not self._is_unread
 
     def drain(self) -> None:
         """Take in what the worker sent before it ended."""
@@ -136,7 +133,6 @@ class WireLink:
             return
         except OSError:
             # It is gone; its end of the wire, when it is read, says so in order.
-            self._is_unread = True
             sent = len(self._unsent)
         del self._unsent[:sent]
 

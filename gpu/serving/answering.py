@@ -124,8 +124,7 @@ class Answering:
             _check(order)
             if is_new:
                 self._memory.check()
-                if not run.is_begun:
-                    self._wire.send(Began(run.id))
+                self._wire.send(Began(run.id))
             order.began = time.monotonic()
             is_in = self._engine.begin(run.id, self._reader.read(run.request))
         except _FAULTS as error:

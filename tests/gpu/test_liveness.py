@@ -115,17 +115,6 @@ def test_the_end_of_one_that_was_never_begun_is_no_movement() -> None:
     assert liveness.check(32) == NO_STEP
 
 
-def test_one_that_is_sent_as_begun_is_told_apart_from_no_sign_of_life() -> None:
-    """WK-02 It may be the first step's time; that it was sent is no heartbeat."""
-    sent, told = ready_worker(), ready_worker()
-    sent.begin(1.0, 1)
-    told.begin(1.0)
-    told.began(1.0, 1)
-    assert repr(sent) == repr(told)
-    sent.end(31.0, 1)
-    assert "0 running, 0 of them starting" in repr(sent)
-
-
 def test_a_service_that_stood_still_gives_time_anew() -> None:
     """What the worker sent meanwhile may be unread; one that is dead is found a period later."""
     liveness = ready_worker()

@@ -145,28 +145,6 @@ async def test_on_a_full_device_nothing_is_begun(launch: Launcher) -> None:
     assert not worker.is_told(Began)
 
 
-async def test_what_was_sent_as_begun_is_not_told_so_once_more(launch: Launcher) -> None:
-    """WK-01 The service knows it already; the next one is told."""
-    worker = await launch.ready(scripted())
-    worker.process.send(Run(7, raw(GenerateText("hello")), False, is_begun=True))
-    await worker.end_of(7)
-    assert not worker.is_told(Began)
-    worker.process.send(Run(8, raw(GenerateText("hello")), False))
-    await worker.end_of(8)
-    assert worker.is_told(Began)
-
-
-async def test_whoever_sends_to_a_worker_that_was_killed_is_told_so(launch: Launcher) -> None:
-    """WK-10 Also before it is gone: it begins nothing any more."""
-    worker = await launch.ready(scripted())
-    request = raw(GenerateText("hello"))
-    assert worker.process.send(Run(1, request, stream=False))
-    await worker.end_of(1)
-    worker.process.kill("the test says so")
-    assert not worker.process.send(Run(2, request, stream=False))
-    await worker.ended()
-
-
 async def test_an_injected_fault_hits_the_running_request(launch: Launcher, gate: Gate) -> None:
     """The request in hand runs out of memory at its second step from then."""
     talk: list[Act] = [

@@ -86,10 +86,6 @@ class Address:
         else:
             raise ActorStopped(self.path, str(self.reason))
 
-    def handle_now(self, handler: Handler, envelope: Envelope) -> bool:
-        """Have a message handled in its sender's turn, where that can be; tell whether it was."""
-        return False
-
     def overflowed(self, dropped: Envelope) -> None:
         """Do as the policy says with what had no room; raise MailboxFull."""
         if self.mailbox.overflow is Overflow.REJECT:

@@ -22,7 +22,6 @@ from failsoft.actors.statistics import ActorStatistics, actor_statistics
 from failsoft.messages.events import ActorFailed, ActorStarted, ActorStopped, ActorStopping
 
 if TYPE_CHECKING:
-    from failsoft.actors.handlers import Handler
     from failsoft.actors.reply import Reply
     from failsoft.actors.system import System
 
@@ -142,19 +141,6 @@ class Cell(Address):
             self.is_ready = is_ready
             if self.parent is not None and not self.parent.is_down:
                 self.parent.mailbox.put_control(Envelope(ChildReadiness(self, is_ready)))
-
-    def handle_now(self, handler: Handler, envelope: Envelope) -> bool:
-        waiter = self.mailbox.lend()
-        if waiter is None:
-            return False
-        assert self.actor is not None
-        try:
-            self.serving.call(self.actor, handler, envelope)
-        except (Exception, asyncio.CancelledError) as error:
-            self.crash(error)  # it is the actor's, and not the sender's
-        finally:
-            self.mailbox.give_back(waiter)
-        return True
 
     def crash(self, error: BaseException) -> None:
         """Have the incarnation fail with ``error``."""

@@ -24,7 +24,6 @@ class Handler(msgspec.Struct, frozen=True):
         (Orleans calls this interleaving). The actor's state may change at each ``await``.
     cancellable: the handler is cancelled when nobody waits for its answer any more.
     is_control: its messages go in the control lane.
-    is_direct: an actor that is idle is given the message in its asker's turn of the loop.
     """
 
     method: Callable[..., Any]
@@ -33,7 +32,6 @@ class Handler(msgspec.Struct, frozen=True):
     cancellable: bool
     is_plain: bool
     is_control: bool = False
-    is_direct: bool = False
 
 
 @overload
@@ -99,22 +97,9 @@ def _mark(
     return mark
 
 
-def deferring_handler(
-    method: Callable[[Any, Any], Reply[Any]], *, is_direct: bool = False
-) -> Handler:
-    """Give the handler of a plain method that defers its answers, one or a stream.
-
-    is_direct: for methods that are quick, and ask nobody whose turn it is. It saves an idle
-    actor's asker a turn of the loop.
-    """
-    return Handler(
-        method,
-        is_stream=False,
-        interleave=False,
-        cancellable=False,
-        is_plain=True,
-        is_direct=is_direct,
-    )
+def deferring_handler(method: Callable[[Any, Any], Reply[Any]]) -> Handler:
+    """Give the handler of a plain method that defers its answers, one or a stream."""
+    return Handler(method, is_stream=False, interleave=False, cancellable=False, is_plain=True)
 
 
 def handlers_of(cls: type, name: str) -> dict[type, Handler]:

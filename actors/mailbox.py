@@ -144,22 +144,6 @@ class Mailbox:
         waiter = self._waiter = loop.create_future()
         return waiter
 
-    def lend(self) -> asyncio.Future[None] | None:
-        """Give the reader's wait where a message may be handled for it: it is idle, in this thread.
-
-        None where it isn't. Until ``give_back``, what comes is kept and wakes nobody.
-        """
-        if self._held or get_ident() != self.thread:
-            return None
-        waiter, self._waiter = self._waiter, None
-        return waiter
-
-    def give_back(self, waiter: asyncio.Future[None]) -> None:
-        """Let the reader be woken again; at once by what came meanwhile."""
-        self._waiter = waiter
-        if self._control or (self._work and not self._held):
-            self._wake()
-
     def remove(self, matches: Callable[[Any], bool]) -> list[Envelope]:
         """Take the control messages out that match."""
         if not self._control:

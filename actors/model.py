@@ -77,8 +77,7 @@ class ModelActor(Actor):
             raise ValueError("queue_limit and max_in_worker must be at least 1")
         requests = worker.requests if requests is None else requests
         accept = deferring_handler(type(self)._accept)
-        direct = deferring_handler(type(self)._accept, is_direct=True)
-        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, direct)}
+        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, accept)}
         self.stream_handlers = dict.fromkeys(requests, accept)
         self._jobs = Jobs(queue_limit, max_in_worker or 1)
         self._max_in_worker = max_in_worker

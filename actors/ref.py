@@ -90,13 +90,9 @@ class Ref:
         try:
             if asker is None:
                 self._post(request, reply, handler)
-                if reply.answer.done():  # handled at once: others have their turn all the same
-                    await asyncio.sleep(0)
                 return await reply.answer
             with Waiting(asker, address, reply):
                 self._post(request, reply, handler)
-                if reply.answer.done():  # handled at once: others have their turn all the same
-                    await asyncio.sleep(0)
                 return await reply.answer
         except asyncio.CancelledError:
             reply.abandon()
@@ -145,8 +141,6 @@ class Ref:
         try:
             if handler is None or handler.is_control:
                 address.put_rare(envelope)
-            elif handler.is_direct and address.handle_now(handler, envelope):
-                return
             elif (dropped := address.mailbox.put(envelope)) is not None:
                 address.overflowed(dropped)
         except ActorError:

@@ -103,9 +103,9 @@ class Pool(Sized):
             intensity=intensity,
             cool_down=cool_down,
         )
-        direct: Handler = deferring_handler(type(self)._accept, is_direct=True)
-        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, direct)}
-        self.stream_handlers = dict.fromkeys(requests, deferring_handler(type(self)._accept))
+        accept: Handler = deferring_handler(type(self)._accept)
+        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, accept)}
+        self.stream_handlers = dict.fromkeys(requests, accept)
 
     def inspect(self) -> dict[str, Any]:
         now = self._now()

@@ -100,9 +100,9 @@ class Router(Operated):
         self._candidates = tuple(candidates)
         self._policy = RoutePolicy(**options) if policy is None else policy
         self._resumes = self._policy.resume is not None
-        direct: Handler = deferring_handler(Router._accept, is_direct=True)
-        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, direct)}
-        self.stream_handlers = dict.fromkeys(requests, deferring_handler(Router._accept))
+        accept: Handler = deferring_handler(Router._accept)
+        self.message_handlers = {**self.message_handlers, **dict.fromkeys(requests, accept)}
+        self.stream_handlers = dict.fromkeys(requests, accept)
 
     async def on_start(self) -> None:
         self.context.defer_ready()

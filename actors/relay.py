@@ -36,11 +36,13 @@ class RelayedStream(StreamReply):
         self._pass_on = pass_on
 
     async def send(self, chunk: Any) -> bool:
-        if not self.is_open:
-            return False
-        # First: what is passed on counts as given, and its sender may end while it waits.
+        # First of all: what has been passed on has to be the reader's, whatever happens here.
+        if self.is_open:
+            await self._upstream.room()
+        return self.push(chunk)
+
+    async def room(self) -> None:
         await self._upstream.room()
-        return self.push(chunk) and self.is_open
 
     def push(self, chunk: Any) -> bool:
         passed = self._pass_on(chunk) if self.is_open else None

@@ -33,6 +33,7 @@ from failsoft.messages import (
     GenerateText,
     InferenceError,
     ModelLoadingFailed,
+    ModelOverloaded,
     TextChunk,
     TextReply,
 )
@@ -107,6 +108,7 @@ class RemoteModel(Actor):
 
     @handles(GenerateText, interleave=True, cancellable=True)
     async def _generate(self, request: GenerateText) -> TextReply:
+        _check_is_new(request)
         request = validate_text(request, max_characters=sys.maxsize)
         body = text_body(request, self._spec, stream=False)
         with self._in_hand():
@@ -115,6 +117,7 @@ class RemoteModel(Actor):
 
     @streams(GenerateText, interleave=True)
     async def _stream(self, request: GenerateText) -> AsyncIterator[TextChunk]:
+        _check_is_new(request)
         request = validate_text(request, max_characters=sys.maxsize)
         body = text_body(request, self._spec, stream=True)
         pieces = TextPieces(request, self._spec)
@@ -183,3 +186,9 @@ class RemoteModel(Actor):
         before, self._state = self._state, state
         if state is not before:
             self.context.publish(ModelStateChanged, before=before.value, after=state.value)
+
+
+def _check_is_new(request: GenerateText) -> None:
+    """Raise ModelOverloaded for an answer that another model has begun: it would begin it anew."""
+    if request.answered is not None:
+        raise ModelOverloaded("A remote model can't go on with an answer; another one may.")

@@ -145,7 +145,7 @@ class StreamReply(Reply[None]):
         return self.push(chunk)
 
     async def room(self) -> None:
-        """Wait while the bound is reached, and somebody reads."""
+        """Wait while the bound is reached and somebody reads."""
         while len(self._chunks) >= self._bound and self.is_open:
             self._writer = self._address.system.loop.create_future()
             await self._writer

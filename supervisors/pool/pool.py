@@ -46,8 +46,8 @@ _BREAKER = Breaker()
 _BURST = 10_000
 # Loops' timers may be a moment early.
 _EARLY = 0.005
-_OF_CANDIDATE = frozenset(Candidate.__struct_fields__) - {"backoff", "shutdown"}
-_OF_POOL = frozenset({"affinity", "backoff", "cool_down", "intensity", "shutdown"})
+_OF_POOL = frozenset({"affinity", "backoff", "breaker", "cool_down", "intensity", "shutdown"})
+_OF_CANDIDATE = frozenset(Candidate.__struct_fields__) - _OF_POOL
 
 
 class Job(msgspec.Struct, eq=False):
@@ -270,7 +270,7 @@ def pool(
     replicas: how many to begin with: 2, or the least that ``autoscale`` allows.
 
     ``options`` are the fields of ``Candidate`` and ``ChildSpec``, and of ``Pool``; the others go
-    to each replica's ``ModelActor``. ``backoff`` and ``shutdown`` are the replicas' own.
+    to each replica's ``ModelActor``. ``backoff``, ``breaker`` and ``shutdown`` are the replicas'.
 
     Raise ValueError for less than one replica, and for a number that ``autoscale`` doesn't allow.
     """

@@ -206,6 +206,7 @@ class Replicated(Steered[Replica]):
             self._has_ended(event.id, event.reason)
         for id in replicas.keys() - self.machine.children.keys():
             self._replicas.remove(id)
+            self._generations.pop(id, None)
         if self._leaving and not isinstance(event, StopChild | DropChild | AddChild):
             self._end_leaving()
 

@@ -47,8 +47,11 @@ class Attempt(msgspec.Struct, eq=False):
     carried: Any = None
 
     def is_fault(self, failure: Failure, now: float) -> bool:
-        """Tell whether its failure counts in the model's circuit. A crash does once."""
-        if not failure.is_models_fault or self.is_in_crash:
+        """Tell whether its failure counts in the model's circuit. A crash does once.
+
+        A pool's doesn't: each replica has a circuit, and the others may be well.
+        """
+        if not failure.is_models_fault or self.is_in_crash or self.target.spec.is_pool:
             return False
         return not isinstance(failure.error, InferenceTimeout) or self.had_time(now)
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from failsoft.actors import (
@@ -24,7 +25,15 @@ from failsoft.actors import (
 )
 from failsoft.actors.remote import RemoteModel
 from failsoft.actors.remote_spec import RemoteSpec
-from failsoft.messages import ChatMessage, GenerateText, InferenceTimeout, InvalidInput, Usage
+from failsoft.messages import (
+    ChatMessage,
+    GenerateText,
+    InferenceTimeout,
+    InvalidInput,
+    ModelOverloaded,
+    Usage,
+)
+from failsoft.messages.answered import Answered
 from failsoft.messages.embedding import Embed
 from failsoft.messages.events import ModelStateChanged
 from failsoft.testing import EventRecorder
@@ -370,3 +379,13 @@ async def test_certificates_are_read_once_and_not_on_the_event_loop(
         await system.spawn(lambda: RemoteModel(spec), "another")
     assert len(threads) == 1
     assert threads[0] is not threading.current_thread()
+
+
+async def test_an_answer_that_another_model_has_begun_is_not_begun_anew() -> None:
+    """Its reader would get the beginning twice; so it is for another model to go on."""
+    begun = msgspec.structs.replace(CHAT, answered=Answered((), "Once"))
+    async with remote_server() as server, remote(server) as (_, model, _events):
+        with pytest.raises(ModelOverloaded, match="can't go on"):
+            async with model.stream(begun, timeout=PATIENT) as chunks:
+                await anext(chunks)
+        assert not server.of(CHAT_PATH)

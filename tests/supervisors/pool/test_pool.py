@@ -8,10 +8,18 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from tests.supervisors.routing.crowd_actors import Log, Timed, asking, settled, timed
+from tests.supervisors.routing.crowd_actors import (
+    Log,
+    Timed,
+    asking,
+    fixed,
+    settled,
+    timed,
+)
 from tests.supervisors.routing.router_actors import BROKEN, HELLO, loading, of_kind, scripted
 
 from failsoft.actors import Actor, Ref, System, handles
+from failsoft.gpu.scripted import scripted as scripted_worker
 from failsoft.messages import (
     GenerateText,
     GenerationFailed,
@@ -35,7 +43,7 @@ from failsoft.supervisors import (
     candidate,
     router,
 )
-from failsoft.supervisors.pool import Pool, Recipe
+from failsoft.supervisors.pool import Pool, Recipe, pool
 
 pytestmark = pytest.mark.anyio
 
@@ -357,3 +365,20 @@ async def test_a_drained_replica_that_crashes_is_drained(system: System) -> None
     await settled()
     assert drain.done()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_replica_that_fails_quickly_costs_its_pool_no_circuit(
+    system: System, events: list[Event]
+) -> None:
+    """The other one is well, however many fail before it has answered once."""
+    ref = await routed(system, each(scripted(BROKEN), timed(Log(), 5)), admission=fixed(16))
+    replies = await asyncio.gather(*(ref.ask(HELLO) for _ in range(16)))
+    assert {reply.text for reply in replies} == {"hello", "stand-in"}
+    opened = [(event.path, event.model) for event in of_kind(events, BreakerChanged)]
+    assert opened == [("text/primary", "1")]
+
+
+async def test_the_circuits_of_replicas_are_as_they_are_described() -> None:
+    spec = pool("model", scripted_worker(), breaker=None)
+    assert spec.breaker is None
+    assert spec.start()._breaker is None  # type: ignore[attr-defined]

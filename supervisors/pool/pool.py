@@ -34,7 +34,6 @@ from failsoft.supervisors.pool.choosing import Affinity
 from failsoft.supervisors.pool.replica import Replica, Sent
 from failsoft.supervisors.pool.replicated import Recipe
 from failsoft.supervisors.pool.sized import Sized
-from failsoft.supervisors.routing.admission import Admission
 from failsoft.supervisors.routing.breaker import Breaker
 from failsoft.supervisors.routing.candidate import Candidate, candidate
 from failsoft.supervisors.routing.failure import Failure, NotTaken
@@ -283,9 +282,7 @@ def pool(
     own = {name: options.pop(name) for name in _OF_POOL & options.keys()}
     recipe = Recipe(replica(worker, requests=requests, **options), count)
     made = functools.partial(Pool, recipe, autoscale=autoscale, requests=requests, **own)
-    fields.setdefault("admission", _admission_of(count, most))
-    if worker.at_once is not None:
-        fields.setdefault("at_once", worker.at_once * count)
+    fields.setdefault("at_once", count * (worker.at_once or Limit().initial))
     return candidate(id, made, is_pool=True, **fields)
 
 
@@ -297,10 +294,3 @@ def first_replicas(replicas: int | None, autoscale: Autoscale | None) -> int:
 def replica(worker: WorkerSpec, **options: Any) -> Callable[[], Actor]:
     """Give what makes a replica, for a Rollout to another model; see ``ModelActor``."""
     return functools.partial(ModelActor, worker, **options)
-
-
-def _admission_of(replicas: int, most: int) -> Admission:
-    """Give the queue in front of a pool: so many times the usual limit."""
-    usual = Limit()
-    initial, upmost = usual.initial * replicas, usual.most * most
-    return Admission(limit=Limit(initial=initial, most=upmost))

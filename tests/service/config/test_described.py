@@ -32,8 +32,8 @@ from .test_values import FULL
 from .written import loaded, mistakes
 
 PAGE = (Path(__file__).parents[3] / "docs" / "config.md").read_text()
-# Of a candidate, what a file has no words for: the first two are its place, the last two follow from
-# its worker, the others are for requests and answers in Python.
+# Of a candidate, what a file has no words for: the first two are its place, the last two follow
+# from its worker, the others are for requests and answers in Python.
 NOT_KEYS = {"id", "start", "name", "significant", "answers", "streams", "canary"}
 NOT_KEYS |= {"at_once", "is_pool"}
 OF_POOLS = {"affinity", "autoscale", "replicas"}

@@ -109,11 +109,13 @@ class Pool(Sized):
     def inspect(self) -> dict[str, Any]:
         now = self._now()
         infos = (replica.info(now) for replica in self._replicas.targets.values())
+        count, ready = len(self._replicas.targets), self._replicas.ready
         return {
             **super().inspect(),
             "candidates": {info.id: msgspec.structs.asdict(info) for info in infos},
-            "replicas": len(self._replicas.targets),
-            "ready_replicas": self._replicas.ready,
+            "replicas": count,
+            "ready_replicas": ready,
+            "answers_with": f"{ready} of {count} replicas" if ready else None,
             "coming": None if self._coming is None else self._coming.id,
             "leaving": list(self._leaving),
             "in_hand": self._replicas.in_hand,

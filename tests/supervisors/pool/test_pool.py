@@ -90,6 +90,7 @@ async def test_a_replica_that_loads_gets_nothing(system: System) -> None:
         system, each(loading(100, script=["never"]), scripted("quick"), timed(slow, 1)), replicas=2
     )
     assert await ready(ref) == {"1": False, "2": True}
+    assert system.tree()[0].shows["answers_with"] == "1 of 2 replicas"
     assert {(await ref.ask(HELLO)).text for _ in range(10)} == {"quick"}
 
 

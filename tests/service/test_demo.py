@@ -112,7 +112,7 @@ def test_interrupted_it_ends_within_its_time_and_leaves_nothing(
     demo: Run, sent: signal.Signals
 ) -> None:
     """RT-20 SV-18 In the midst of generation, and with the primary down."""
-    demo.read_until("worker_lost")
+    demo.read_until("it was killed by SIGKILL")
     family = demo.family()
     demo.process.send_signal(sent)
     output, _ = demo.process.communicate(timeout=5)

@@ -220,6 +220,7 @@ def test_an_event_without_a_metric_is_one_that_is_meant_to_have_none() -> None:
     """LAW-9 A new kind of event isn't forgotten here."""
     quiet = {
         *("ActorStarted", "ActorStopping", "ActorStopped", "ChildStarting", "SupervisorCompleted"),
+        *("ReplicaAdded", "ReplicaDenied", "ReplicaRemoved", "RolloutEnded"),
         *("ChildCooledDown", "ModelLoading", "WorkerSpawned", "DeadLettered"),
         *("AttemptEnded", "RequestServed", "AlertsChanged", "UnknownEvent"),
         "FlightWritten",

@@ -81,9 +81,7 @@ async def test_what_can_not_be_done_is_told_with_its_reason(
 
 async def test_two_orders_at_once(client: httpx2.AsyncClient) -> None:
     body = {"path": POOL}
-    answers = await asyncio.gather(
-        *(client.post("/operator/rollout", json=body) for _ in range(2))
-    )
+    answers = await asyncio.gather(*(client.post("/operator/rollout", json=body) for _ in range(2)))
     assert sorted(answer.status_code for answer in answers) in ([200, 200], [200, 409])
 
 

@@ -31,7 +31,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     is_whole: bool = True
 
 
-QUICK = Size(rounds=1, kills=2, is_whole=False)
+QUICK = Size(rounds=1, kills=1, is_whole=False)
 
 
 def steady(

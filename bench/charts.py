@@ -76,6 +76,15 @@ def _row(place: Any, row: int, figure: Figure) -> None:
         place.plot([figure.aimed_gain], [row], "|", color="black", ms=14, mew=2)
 
 
+def by_magnitude(axis: Any, *marks: float) -> None:
+    """Have an axis go by magnitudes, with plain numbers at these marks and none between."""
+    from matplotlib import ticker
+
+    axis.set_major_locator(ticker.FixedLocator(marks))
+    axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
 def save(figure: Any, stem: Path) -> list[Path]:
     """Write ``figure`` as PNG and SVG; give the files."""
     from matplotlib import pyplot

@@ -47,6 +47,7 @@ def _firsts(place: Any, samples: Samples) -> None:
             shares = [100 * count / asked for count in range(1, len(seconds) + 1)]
             place.step(seconds, shares, where="post", color=_colour(number, name), label=name)
     place.set_xscale("log")
+    charts.by_magnitude(place.xaxis, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
     place.set_ylim(0, 102)
     charts.label(place, "by a Poisson clock", "s to the first token", "share of the texts, %")
     place.legend(fontsize=8)

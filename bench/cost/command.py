@@ -11,7 +11,7 @@ from bench.figures import Figure, Spread
 from bench.report import Measuring, Table
 from failsoft.service.smollm2 import ensure_smollm2
 
-IMPORT_ROUNDS, QUICK_IMPORT_ROUNDS = 5, 2
+IMPORT_ROUNDS, QUICK_IMPORT_ROUNDS = 5, 1
 START_ROUNDS, QUICK_START_ROUNDS = 3, 1
 
 

@@ -19,7 +19,7 @@ from bench.report import OUTPUT, Measuring
 from bench.runtime import alone, bare, samples
 from bench.runtime.memory import idle_actor
 
-ROUNDS, QUICK_ROUNDS = 9, 3
+ROUNDS, QUICK_ROUNDS = 9, 2
 RESTARTS = 1_000
 SUPERVISORS = 1_000
 CROWD = 100_000

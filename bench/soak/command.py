@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import secrets
-import sys
 from pathlib import Path
 
-import msgspec
-
+from bench.seeded import drawn, judged, tell, write
 from bench.soak import charts, table
 from bench.soak.run import run
 
@@ -27,22 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the file for the figures")
     parser.add_argument("--docs", type=Path, help="a page whose table is written anew")
     options = parser.parse_args(arguments)
-    seed = secrets.randbits(32) if options.seed is None else options.seed
+    seed = drawn(options.seed)
     print(f"{options.minutes:g} minutes, seed {seed}", flush=True)
     seconds, folder = 60 * options.minutes, options.output.with_suffix("")
-    report = asyncio.run(run(seed, seconds, options.rate, folder, tell=_tell))
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    print(*report.lines(), f"written to {options.output}", sep="\n")
+    report = asyncio.run(run(seed, seconds, options.rate, folder, tell=tell))
+    write(report, options.output)
     for path in charts.draw(report, options.output):
         print(f"drawn to {path}")
     if options.docs is not None:
         table.write(report, options.docs)
-    wrongs = report.wrongs()
-    for wrong in wrongs:
-        print(f"NOT as it must be: {wrong}", file=sys.stderr)
-    return 1 if wrongs else 0
-
-
-def _tell(said: str) -> None:
-    print(said, flush=True)
+    return judged(report.wrongs())

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import secrets
-import sys
 from pathlib import Path
 
-import msgspec
 import structlog
 
+from bench.seeded import drawn, judged, tell, write
 from bench.storm.run import run
 
 OUTPUT = Path("build/chaos.json")
@@ -27,18 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=MINUTES, help="at most so long")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the file for the figures")
     options = parser.parse_args(arguments)
-    seed = secrets.randbits(32) if options.seed is None else options.seed
+    seed = drawn(options.seed)
     print(f"{options.kills} kills, seed {seed}", flush=True)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    report = asyncio.run(run(seed, options.kills, 60 * options.minutes, tell=_tell))
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    print(*report.lines(), f"written to {options.output}", sep="\n")
-    faults = report.faults()
-    for fault in faults:
-        print(f"NOT as it must be: {fault}", file=sys.stderr)
-    return 1 if faults else 0
-
-
-def _tell(said: str) -> None:
-    print(said, flush=True)
+    report = asyncio.run(run(seed, options.kills, 60 * options.minutes, tell=tell))
+    write(report, options.output)
+    return judged(report.faults())

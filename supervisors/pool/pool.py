@@ -222,7 +222,7 @@ class Pool(Sized):
 
     def _detach(self, sent: Sent) -> None:
         sent.job.sent = None
-        del sent.replica.sent[sent]
+        del sent.replica.attempts[sent]
 
     def _refusal(self, now: float) -> ModelOverloaded:
         details: dict[str, Any] = {}
@@ -237,7 +237,7 @@ class Pool(Sized):
 
         All that it had begun has been answered by now, at its end.
         """
-        for sent in tuple(replica.sent):
+        for sent in tuple(replica.attempts):
             self._detach(sent)
             replica.ignored(sent, self._now())
             self._withdraw(sent)
@@ -277,9 +277,8 @@ def pool(
     """
     requests = worker.requests if requests is None else requests
     count = first_replicas(replicas, autoscale)
-    most = count if autoscale is None else autoscale.most
-    if not (1 if autoscale is None else autoscale.least) <= count <= most or replicas == 0:
-        raise ValueError(f"{id}: {replicas} replicas can't be; at least 1, as autoscale allows")
+    if autoscale is not None and not autoscale.least <= count <= autoscale.most:
+        raise ValueError(f"{id}: autoscale doesn't allow {count} replicas")
     fields = {name: options.pop(name) for name in _OF_CANDIDATE & options.keys()}
     own = {name: options.pop(name) for name in _OF_POOL & options.keys()}
     recipe = Recipe(replica(worker, requests=requests, **options), count)
@@ -290,7 +289,9 @@ def pool(
 
 def first_replicas(replicas: int | None, autoscale: Autoscale | None) -> int:
     """Give how many replicas a pool begins with."""
-    return replicas or (2 if autoscale is None else autoscale.least)
+    if replicas is not None:
+        return replicas
+    return 2 if autoscale is None else autoscale.least
 
 
 def replica(worker: WorkerSpec, **options: Any) -> Callable[[], Actor]:

@@ -16,7 +16,7 @@ from failsoft.supervisors.pool.choosing import Affinity, Chooser, two_choices
 from failsoft.supervisors.routing.breaker import Breaker
 from failsoft.supervisors.routing.circuit import Change, Circuit
 from failsoft.supervisors.routing.failure import Failure
-from failsoft.supervisors.routing.target import CandidateInfo
+from failsoft.supervisors.routing.target import CandidateInfo, shown_of
 
 # The share of the newest in the usual time of an answer.
 _NEWEST = 0.1
@@ -42,41 +42,34 @@ class Replica:
 
     is_drained: it gets no more requests until it is started again.
     is_counted: the failure that its next end is due to has been counted.
-    generation: of what it runs; a rollout makes another one.
+    attempts: what it has in hand; a drain waits until there is nothing.
     """
 
     __slots__ = (
         "_known_generation",
+        "attempts",
         "circuit",
-        "generation",
         "id",
         "is_counted",
         "is_drained",
         "is_ready",
-        "sent",
         "usual_seconds",
     )
 
-    def __init__(self, id: str, breaker: Breaker | None, generation: int = 0) -> None:
+    def __init__(self, id: str, breaker: Breaker | None) -> None:
         self.id = id
-        self.generation = generation
         self.circuit = None if breaker is None else Circuit(breaker)
         self.is_ready = False
         self.is_drained = False
         self.is_counted = False
         self._known_generation = 0
         self.usual_seconds = 0.0
-        self.sent: dict[Sent, None] = {}
+        self.attempts: dict[Sent, None] = {}
 
     @property
     def outstanding(self) -> int:
         """Give how many requests it has."""
-        return len(self.sent)
-
-    @property
-    def attempts(self) -> dict[Sent, None]:
-        """Give what it has in hand; a drain waits until there is nothing."""
-        return self.sent
+        return len(self.attempts)
 
     def admits(self, now: float) -> bool:
         """Tell whether its circuit would let a request through now."""
@@ -93,15 +86,15 @@ class Replica:
 
     def failed(self, sent: Sent, now: float, failure: Failure) -> None:
         """Take note that it didn't, and whether by its own doing. A crash counts once."""
-        spent = now - sent.began_at
         if isinstance(failure.error, InferenceTimeout):
             self.late(sent, now)
             return
-        self._count(sent, failure.is_models_fault and not sent.is_in_crash, spent, now)
+        is_fault = failure.is_models_fault and not sent.is_in_crash
+        self._count(sent, is_fault, now - sent.began_at, now)
         if failure.is_models_fault and not getattr(failure.error, "is_refusal", False):
             # By this error the actor ends as well.
             self.is_counted = True
-            for other in self.sent:
+            for other in self.attempts:
                 other.is_in_crash = True
 
     def late(self, sent: Sent, now: float) -> None:
@@ -137,13 +130,10 @@ class Replica:
 
     def info(self, now: float) -> CandidateInfo:
         """Show it as it is now."""
-        circuit = self.circuit
         return CandidateInfo(
             id=self.id,
             is_ready=self.is_ready,
-            circuit="none" if circuit is None else circuit.state(now).value,
-            forced=None if circuit is None else circuit.statistics().forced,
-            retry_after=0.0 if circuit is None else circuit.retry_after(now),
+            **shown_of(self.circuit, now),
             in_flight=self.outstanding,
             waiting=0,
             limit=0,
@@ -177,9 +167,9 @@ class Replicas:
         """Give how many take work."""
         return len(self._ready)
 
-    def add(self, id: str, generation: int) -> Replica:
+    def add(self, id: str) -> Replica:
         """Take a replica in that isn't ready yet."""
-        replica = self.targets[id] = Replica(id, self._breaker, generation)
+        replica = self.targets[id] = Replica(id, self._breaker)
         return replica
 
     def remove(self, id: str) -> None:
@@ -217,7 +207,7 @@ class Replicas:
         if permit is None:
             return None
         sent = Sent(replica, permit, now, job)
-        replica.sent[sent] = None
+        replica.attempts[sent] = None
         return sent
 
     def retry_after(self, now: float) -> float:

@@ -141,7 +141,7 @@ class Replicated(Steered[Replica]):
         """End those that have nothing in hand any more, and forget those that are down."""
         for id in tuple(self._leaving):
             replica = self._replicas.targets.get(id)
-            if replica is not None and replica.sent:
+            if replica is not None and replica.attempts:
                 continue
             if self._phase_of(id) not in (None, Phase.STOPPING):
                 self._step(StopChild(_NOBODY, id))
@@ -152,6 +152,11 @@ class Replicated(Steered[Replica]):
                 self._generations.pop(id, None)
                 if was_one_of_them:
                     self._went(id)
+
+    @property
+    def _is_steady(self) -> bool:
+        """Tell whether no replica is about to come or to go."""
+        return self._coming is None and not self._leaving
 
     def _phase_of(self, id: str) -> Phase | None:
         child = self.machine.children.get(id)
@@ -195,7 +200,7 @@ class Replicated(Steered[Replica]):
     def _start(self, id: str) -> None:
         replica = self._replicas.targets.get(id)
         if replica is None:
-            replica = self._replicas.add(id, self._generations.get(id, 0))
+            replica = self._replicas.add(id)
         replica.is_drained = id in self._leaving
         super()._start(id)
 
@@ -226,14 +231,7 @@ class Replicated(Steered[Replica]):
         """Tell where the circuit is in another state than before."""
         change = replica.news()
         if change is not None:
-            self.context.publish(
-                BreakerChanged,
-                model=replica.id,
-                before=change.before.value,
-                after=change.after.value,
-                reason=change.reason,
-                open_seconds=change.open_seconds,
-            )
+            self.context.publish(BreakerChanged, model=replica.id, **change.told)
 
     def _force(self, target: Replica, state: Literal["open", "closed"] | None) -> None:
         if target.circuit is not None:

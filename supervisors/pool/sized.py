@@ -83,9 +83,9 @@ class Sized(Replicated):
         return reply
 
     def _is_busy(self, reply: Reply[int]) -> bool:
-        what = "rolled out" if self._rolling is not None else "resized"
-        if self._rolling is None and self._coming is None and not self._leaving:
+        if self._rolling is None and self._is_steady:
             return False
+        what = "rolled out" if self._rolling is not None else "resized"
         reply.fail(PoolBusy(self.context.path, what))
         return True
 
@@ -98,14 +98,14 @@ class Sized(Replicated):
         replicas = self._replicas.targets.values()
         busy = sum(replica.outstanding > 0 for replica in replicas)
         change = scaler.look(len(self._live), busy, self._now())
-        is_steady = self._coming is None and not self._leaving and self._rolling is None
-        if change and is_steady and self._replicas.ready == len(self._live):
+        is_free = self._rolling is None and self._is_steady
+        if change and is_free and self._replicas.ready == len(self._live):
             self._wanted, self._ready_limit = len(self._live) + change, _READY_LIMIT
             self._adjust()
 
     def _adjust(self) -> None:
         """Take a step to the wanted number; tell who asked for it once it is reached."""
-        if self._coming is not None or self._leaving or self._closing is not None:
+        if not self._is_steady or self._closing is not None:
             return
         live = self._live
         if len(live) < self._wanted:

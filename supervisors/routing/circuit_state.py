@@ -32,6 +32,16 @@ class Change(msgspec.Struct, frozen=True):
     at: float
     open_seconds: float
 
+    @property
+    def told(self) -> dict[str, str | float]:
+        """Give what BreakerChanged tells of it."""
+        return {
+            "before": self.before.value,
+            "after": self.after.value,
+            "reason": self.reason,
+            "open_seconds": self.open_seconds,
+        }
+
 
 class CircuitStatistics(msgspec.Struct, frozen=True):
     """Show a circuit as of the last call or result: the counts of its window, rates as shares.

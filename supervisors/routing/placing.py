@@ -269,14 +269,7 @@ class Placing:
         target.known_generation = circuit.generation
         change = circuit.last_change
         assert change is not None
-        self._tell(
-            BreakerChanged,
-            model=target.id,
-            before=change.before.value,
-            after=change.after.value,
-            reason=change.reason,
-            open_seconds=change.open_seconds,
-        )
+        self._tell(BreakerChanged, model=target.id, **change.told)
         if change.after is CircuitState.OPEN:
             self._moves.append(LookLater(target, circuit.retry_after(now)))
             self._scatter(target, now)

@@ -145,14 +145,7 @@ class Target:
 
     def info(self, now: float) -> CandidateInfo:
         """Show it as it is now."""
-        circuit, line = self.circuit, self.line
-        shown: dict[str, Any] = {"circuit": "none", "forced": None, "retry_after": 0.0}
-        if circuit is not None:
-            shown = {
-                "circuit": circuit.state(now).value,
-                "forced": circuit.statistics().forced,
-                "retry_after": circuit.retry_after(now),
-            }
+        line = self.line
         return CandidateInfo(
             id=self.id,
             is_ready=self.is_ready,
@@ -162,9 +155,20 @@ class Target:
             expected_wait=line.expected_wait(now) if self.is_ready else None,
             ready_in=None if self.is_ready else self.ready_in(now),
             is_drained=self.is_drained,
-            **shown,
+            **shown_of(self.circuit, now),
         )
 
     def __repr__(self) -> str:
         ready = "ready" if self.is_ready else "not ready"
         return f"<Target {self.id} {ready} {self.circuit!r} {self.line!r}>"
+
+
+def shown_of(circuit: Circuit | None, now: float) -> dict[str, Any]:
+    """Give what ``CandidateInfo`` shows of a circuit."""
+    if circuit is None:
+        return {"circuit": "none", "forced": None, "retry_after": 0.0}
+    return {
+        "circuit": circuit.state(now).value,
+        "forced": circuit.statistics().forced,
+        "retry_after": circuit.retry_after(now),
+    }

@@ -11,7 +11,6 @@ import pytest
 
 from failsoft.actors import Actor, ExitReason, System, handles
 from failsoft.messages import GenerateText, TextReply, Usage
-from failsoft.service.http import failsoft_app, hashed
 from failsoft.supervisors import (
     StartChildWith,
     candidate,
@@ -21,9 +20,10 @@ from failsoft.supervisors import (
     supervisor,
 )
 
+from .operating import operator_of
+
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
-TOKEN = "an-operator-of-the-tests"
 PRIMARY = "root/text/primary"
 
 
@@ -47,12 +47,7 @@ async def client(system: System) -> AsyncIterator[httpx2.AsyncClient]:
         dynamic_supervisor("sessions", child("session", Answering)),
     )
     await system.spawn(tree.start, tree.id)
-    app = failsoft_app(system, routes={"text": "root/text"}, operator_hash=hashed(TOKEN))
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app),
-        base_url="http://failsoft",
-        headers={"Authorization": f"Bearer {TOKEN}"},
-    ) as client:
+    async with operator_of(system) as client:
         yield client
 
 

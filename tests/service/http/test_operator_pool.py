@@ -10,12 +10,12 @@ import pytest
 from tests.supervisors.routing.router_actors import Answer, Scripted
 
 from failsoft.actors import Actor, System
-from failsoft.service.http import failsoft_app, hashed
 from failsoft.supervisors import Pool, Recipe, candidate, router, supervisor
+
+from .operating import operator_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
-TOKEN = "an-operator-of-the-tests"
 POOL = "root/text/pool"
 
 
@@ -45,12 +45,7 @@ async def client(system: System, maker: Maker) -> AsyncIterator[httpx2.AsyncClie
     make = lambda: Pool(Recipe(maker))  # noqa: E731
     tree = supervisor("root", router("text", candidate("pool", make, is_pool=True)))
     await system.spawn(tree.start, tree.id)
-    app = failsoft_app(system, routes={"text": "root/text"}, operator_hash=hashed(TOKEN))
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app),
-        base_url="http://failsoft",
-        headers={"Authorization": f"Bearer {TOKEN}"},
-    ) as client:
+    async with operator_of(system) as client:
         yield client
 
 

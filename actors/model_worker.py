@@ -12,7 +12,6 @@ import structlog
 from failsoft.actors.model_state import ModelState, WorkerNumbers
 from failsoft.gpu import (
     WorkerGone,
-    WorkerHost,
     WorkerLine,
     WorkerSpec,
     make_worker,
@@ -100,8 +99,7 @@ class ModelWorker:
         self._owner = owner
         self._error: InferenceError | None = None
         self._started_at = context.clock.now()
-        host = context.system.extension(WorkerHost)
-        self._process = make_worker(spec, host, self, context.path)
+        self._process = make_worker(spec, context.system.extension, self, context.path)
         # Not awaited: the first process of its kind takes seconds, and a stop must not wait.
         self._starting = asyncio.ensure_future(self._process.start())
 

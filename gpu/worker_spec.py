@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from failsoft.gpu.placement import Placement
 from failsoft.messages.request import GenerateText, Request
 
 _MAX_OPTIONS_BYTES = 1024 * 1024
@@ -22,6 +23,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         router begins with so many at a time.
     run_in: ``process``, or ``thread`` for a small engine that needs no process of its own: it
         starts at once, but can't be killed, only abandoned; see docs/engines.md.
+    placement: where its process runs, when that isn't beside the service: on a Ray cluster; see
+        docs/cluster.md. It isn't forked from a template there.
     preload: modules that the template process imports beforehand, such as ``torch``, so that
         a new worker costs no import. Workers with the same modules share a template. A thread
         has none.
@@ -51,6 +54,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     requests: tuple[type[Request[Any]], ...] = (GenerateText,)
     at_once: int | None = None
     run_in: Literal["process", "thread"] = "process"
+    placement: Placement | None = None
     preload: tuple[str, ...] = ()
     threads: int | None = None
     heartbeat_every: float = 0.5
@@ -90,6 +94,10 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(
                 "threads can't be set with run_in='thread': torch has one number of threads for "
                 "the whole process; set it where the service starts, or use run_in='process'"
+            )
+        if self.placement is not None and self.run_in != "process":
+            raise ValueError(
+                "a worker that is placed elsewhere runs in a process: run_in='process'"
             )
         if self.most_abandoned < 1:
             raise ValueError(f"most_abandoned must be at least 1; it is {self.most_abandoned}")

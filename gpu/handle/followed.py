@@ -12,8 +12,20 @@ import structlog
 from failsoft.gpu.handle.listener import WorkerGone, WorkerListener
 from failsoft.gpu.handle.liveness import Liveness
 from failsoft.gpu.process.links import WireLink
+from failsoft.gpu.process.worker_log import WorkerLine
 from failsoft.gpu.worker_spec import WorkerSpec
-from failsoft.messages.frames import Command, Done, Failed, LoadFailed, Ready, Report, Run
+from failsoft.messages.frames import (
+    WIRE_VERSION,
+    Command,
+    Done,
+    Failed,
+    Hello,
+    Load,
+    LoadFailed,
+    Ready,
+    Report,
+    Run,
+)
 
 _log = structlog.get_logger("failsoft.worker")
 
@@ -110,6 +122,10 @@ class FollowedWorker(abc.ABC):
     # -- what the worker says
 
     def _on_report(self, report: Report) -> None:
+        if isinstance(report, Hello) and report.wire_version != WIRE_VERSION:
+            speaks = f"it speaks version {report.wire_version} of the wire"
+            self.kill(f"{speaks}, not {WIRE_VERSION}")
+            return
         self._liveness.heed(report, self._loop.time())
         match report:
             case Done() | Failed():
@@ -127,6 +143,16 @@ class FollowedWorker(abc.ABC):
         except Exception:
             _log.exception("a worker's report could not be handled", worker=repr(self))
             self.kill("its reports could not be handled")
+
+    def _on_line(self, line: WorkerLine) -> None:
+        try:
+            self._listener.on_line(line)
+        except Exception:
+            _log.exception("a worker's log line could not be handled", worker=repr(self))
+
+    def _load_order(self) -> Load:
+        spec = self._spec
+        return Load(spec.engine, spec.options, spec.threads, spec.heartbeat_every, spec.fault_hooks)
 
     # -- its end
 

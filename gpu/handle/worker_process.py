@@ -13,13 +13,10 @@ from failsoft.gpu.handle.followed import ASKED, FollowedWorker
 from failsoft.gpu.handle.listener import WorkerGone, WorkerListener, describe_status
 from failsoft.gpu.process.host import WorkerHost
 from failsoft.gpu.process.links import OutputLink, WireLink
-from failsoft.gpu.process.worker_log import WorkerLine
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.messages.errors import ModelLoadingFailed
 from failsoft.messages.frames import (
-    WIRE_VERSION,
     Hello,
-    Load,
     LoadFailed,
     Report,
     Stop,
@@ -65,14 +62,7 @@ class WorkerProcess(FollowedWorker):
             read_end, write_end = os.pipe()
             self._output = OutputLink(self._loop, read_end, self._on_line)
             try:
-                load = Load(
-                    spec.engine,
-                    spec.options,
-                    spec.threads,
-                    spec.heartbeat_every,
-                    spec.fault_hooks,
-                )
-                self._wire.send(load)
+                self._wire.send(self._load_order())
                 ends = (theirs.fileno(), write_end)
                 self._birth = await self._host.fork(spec.preload, ends, self)
             finally:
@@ -115,17 +105,7 @@ class WorkerProcess(FollowedWorker):
         if isinstance(report, Hello):
             # It may be heard before its parent has told of it.
             self._pid = self._pid or report.pid
-            if report.wire_version != WIRE_VERSION:
-                speaks = f"it speaks version {report.wire_version} of the wire"
-                self.kill(f"{speaks}, not {WIRE_VERSION}")
-                return
         super()._on_report(report)
-
-    def _on_line(self, line: WorkerLine) -> None:
-        try:
-            self._listener.on_line(line)
-        except Exception:
-            _log.exception("a worker's log line could not be handled", pid=self._pid)
 
     def _on_wire_broken(self, reason: str) -> None:
         if self._wire is not None and self._wire.has_ended:

@@ -17,7 +17,6 @@ from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.messages.errors import ModelLoadingFailed
 from failsoft.messages.frames import (
     Failed,
-    Load,
     LoadFailed,
     Report,
     Stop,
@@ -76,7 +75,6 @@ class WorkerThread(FollowedWorker):
         self._finish(reason)
 
     def _start(self) -> None:
-        spec = self._spec
         ours, theirs = socket.socketpair()
         self._end = ours
         self._wire = WireLink(self._loop, ours, self._on_report, self._on_wire_broken)
@@ -93,9 +91,7 @@ class WorkerThread(FollowedWorker):
             raise
         self._thread = thread
         WORKER_THREADS.started(thread)
-        self._wire.send(
-            Load(spec.engine, spec.options, None, spec.heartbeat_every, spec.fault_hooks)
-        )
+        self._wire.send(self._load_order())
 
     def kill(self, reason: str) -> None:
         """Have it leave at its next step, or abandon it. ``reason`` is told, unless one is known.

@@ -62,8 +62,10 @@ class LoadReports:
     def notice_movement(self) -> None:
         """Tell the last progress where it wasn't told, and again where bytes have moved."""
         with self._lock:
+            if self._is_over:  # each later beat would look at all threads for nothing
+                return
             moved = self._movement()
-            if not self._is_over and (not self._is_told or abs(moved - self._moved) >= _MOVED):
+            if not self._is_told or abs(moved - self._moved) >= _MOVED:
                 self._moved = moved
                 self._tell()
 

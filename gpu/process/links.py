@@ -10,7 +10,13 @@ from typing import Any
 
 from failsoft.gpu.process.worker_log import LineCutter, WorkerLine, parse_line
 from failsoft.messages.frames import Frame
-from failsoft.messages.wire import MAX_FRAME_BYTES, WireError, encode_frame, report_reader
+from failsoft.messages.wire import (
+    MAX_FRAME_BYTES,
+    FrameReader,
+    WireError,
+    encode_frame,
+    report_reader,
+)
 
 # Of 128 KiB or more, each read would get fresh pages from the kernel: 14 µs for any little frame.
 _RECEIVE_BYTES = 64 * 1024
@@ -24,7 +30,8 @@ _LAST_OUTPUT_BYTES = 1024 * 1024
 class WireLink:
     """Exchange frames with a worker, without ever waiting.
 
-    on_report: called with each report. on_broken: called once, with the reason in words, when no
+    reader: cuts what comes into frames; into reports where none is given.
+    on_report: called with each. on_broken: called once, with the reason in words, when no
     more can come. has_ended: it came to an end, as it does with the process; is_cut_short: with
     a part of a frame.
     """
@@ -35,13 +42,14 @@ class WireLink:
         end: socket.socket,
         on_report: Callable[[Any], None],
         on_broken: Callable[[str], None],
+        reader: FrameReader | None = None,
     ) -> None:
         end.setblocking(False)
         self._loop = loop
         self._end = end
         self._on_report = on_report
         self._on_broken = on_broken
-        self._reader = report_reader()
+        self._reader = reader or report_reader()
         self._unsent = bytearray()
         self._is_due = False
         self._is_full = False

@@ -44,7 +44,8 @@ class ThreadWorker(Worker):
     """Run one engine, and end when the service has left: at the next step, not before."""
 
     def __init__(self, end: socket.socket) -> None:
-        super().__init__(end, _NO_PID, ThreadMovement())
+        self._movement = ThreadMovement()
+        super().__init__(end, _NO_PID, self._movement)
         self._end = end
 
     def load(
@@ -57,6 +58,7 @@ class ThreadWorker(Worker):
 
         try:
             _TURN.take(self, go_on)
+            self._movement.begin()
             go_on()
             return super().load(engine, progress)
         finally:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerSpec, make_worker
+from failsoft.gpu.cluster.cluster_host import ClusterHost
+from failsoft.gpu.handle.kind import Hosts
 from failsoft.messages import GenerateText, TextChunk, TextReply
 from failsoft.messages.frames import Chunk, Done, Failed, Hello, Ready, Report, Run
 from failsoft.messages.wire import raw
@@ -25,12 +27,12 @@ T = TypeVar("T")
 class Launched:
     """Hold a worker; be its listener."""
 
-    def __init__(self, spec: WorkerSpec, host: WorkerHost) -> None:
+    def __init__(self, spec: WorkerSpec, hosts: Hosts) -> None:
         self.reports: list[Report] = []
         self.lines: list[WorkerLine] = []
         self.gone: list[WorkerGone] = []
         self.after_gone: list[object] = []
-        self.process = make_worker(spec, host, self, "root/model")
+        self.process = make_worker(spec, hosts, self, "root/model")
         self._changed = asyncio.Event()
         self._ids = 0
 
@@ -141,14 +143,14 @@ class Launched:
 
 
 class Launcher:
-    """Start workers on a host."""
+    """Start workers on their hosts."""
 
-    def __init__(self, host: WorkerHost) -> None:
-        self._host = host
+    def __init__(self, *hosts: WorkerHost | ClusterHost) -> None:
+        self._hosts: Any = {type(host): host for host in hosts}.__getitem__
         self.launched: list[Launched] = []
 
     async def __call__(self, spec: WorkerSpec) -> Launched:
-        launched = Launched(spec, self._host)
+        launched = Launched(spec, self._hosts)
         self.launched.append(launched)
         await launched.process.start()
         return launched

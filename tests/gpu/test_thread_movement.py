@@ -19,6 +19,7 @@ def read_much() -> None:
 def test_the_threads_own_reading_counts() -> None:
     """In bytes, beside the little that the look itself reads."""
     movement = ThreadMovement()
+    movement.begin()
     before = movement()
     read_much()
     assert MIB <= movement() - before < 2 * MIB
@@ -38,6 +39,7 @@ def test_a_thread_that_is_started_later_counts_and_one_that_was_there_does_not()
     there = threading.Thread(target=obey)
     there.start()
     movement = ThreadMovement()
+    movement.begin()
     before = movement()
     orders.put(True)
     read.wait()
@@ -51,3 +53,10 @@ def test_a_thread_that_is_started_later_counts_and_one_that_was_there_does_not()
     may_end.set()
     there.join()
     later.join()
+
+
+def test_nothing_counts_before_it_begins() -> None:
+    """A worker that waits for its turn to load need not look at the threads of the others."""
+    movement = ThreadMovement()
+    read_much()
+    assert movement() == 0

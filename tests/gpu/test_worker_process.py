@@ -256,7 +256,7 @@ async def test_a_cancelled_stop_still_ends_the_process(launch: Launcher) -> None
 
 async def test_a_process_never_started_is_stopped_at_once(host: WorkerHost) -> None:
     """Nothing was asked for, so nothing is told."""
-    worker = Launched(ECHO, host)
+    worker = Launched(ECHO, lambda _: host)
     await worker.process.stop()
     worker.process.send(Hello)  # type: ignore[arg-type]
     worker.process.kill("no matter")
@@ -294,7 +294,7 @@ async def test_a_listener_that_fails_loses_the_worker(host: WorkerHost) -> None:
             if isinstance(report, Ready):
                 raise ValueError("not today")
 
-    worker = Failing(ECHO, host)
+    worker = Failing(ECHO, lambda _: host)
     await worker.process.start()
     assert (await worker.ended()).reason == "its reports could not be handled"
 

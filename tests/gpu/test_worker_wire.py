@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from failsoft.gpu import WorkerHost
-from failsoft.gpu.handle import worker_process
+from failsoft.gpu.handle import followed
 from failsoft.gpu.script import Garble, Print, Say, Script, Stall, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import WIRE_VERSION
@@ -60,7 +60,7 @@ async def test_another_version_of_the_wire_is_refused(
     launch: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that speaks otherwise is killed, and the reason says so."""
-    monkeypatch.setattr(worker_process, "WIRE_VERSION", 99)
+    monkeypatch.setattr(followed, "WIRE_VERSION", 99)
     worker = await launch(scripted())
     assert f"version {WIRE_VERSION} of the wire, not 99" in (await worker.ended()).reason
 

@@ -1,0 +1,1 @@
+"""Workers on other machines: how they are placed, reached, watched and ended."""

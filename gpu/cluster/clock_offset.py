@@ -1,0 +1,37 @@
+"""How far another machine's clock is from this one's. Pure: it is told when what was heard."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+# Clocks drift by some 20 µs a second, so what was measured a minute ago is off by a millisecond.
+_KEPT = 64
+
+
+class ClockOffset:
+    """Know what is to be added to this machine's monotonic clock to get the other's.
+
+    Each answer tells it within half of the time that it was under way (as in NTP, RFC 5905), so of
+    the last answers the quickest is gone by.
+    """
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+
+    def __repr__(self) -> str:
+        return f"<ClockOffset {self.seconds:.6f} s, to {self.uncertainty:.6f} s>"
+
+    @property
+    def seconds(self) -> float:
+        """Give the offset; 0 while nothing was heard."""
+        return min(self._samples)[1] if self._samples else 0.0
+
+    @property
+    def uncertainty(self) -> float:
+        """Give how far off it may be, in seconds."""
+        return min(self._samples)[0] / 2 if self._samples else math.inf
+
+    def observe(self, sent: float, clock: float, heard: float) -> None:
+        """Note that what was sent at ``sent`` was answered at the other's ``clock``."""
+        self._samples.append((max(0.0, heard - sent), clock - (sent + heard) / 2))

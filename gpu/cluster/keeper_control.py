@@ -1,0 +1,81 @@
+"""The keeper's end of its connection to the service, which it never waits for."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+from failsoft.gpu.cluster.words import MAX_PRINTED_BYTES, Order, order_reader
+from failsoft.messages.frames import Frame
+from failsoft.messages.wire import WireError, encode_frame
+
+_RECEIVE_BYTES = 64 * 1024
+_MAX_UNSENT_BYTES = 4 * MAX_PRINTED_BYTES
+# The last words are waited for, since there is nothing else to do.
+_LAST_WORDS_LIMIT = 2.0
+
+
+class KeeperControl:
+    """Read orders, and send words as far as the service takes them.
+
+    has_ended: the service is gone, or speaks no sense.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._end = end
+        self._reader = order_reader()
+        self._unsent = bytearray()
+        self.has_ended = False
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    @property
+    def wants_to_write(self) -> bool:
+        return bool(self._unsent)
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether what the worker prints should be read: else it waits, as with any pipe."""
+        return len(self._unsent) < _MAX_UNSENT_BYTES
+
+    def send(self, word: Frame) -> None:
+        """Send ``word`` as soon as the service takes it."""
+        self._unsent += encode_frame(word)
+        self.write()
+
+    def write(self) -> None:
+        """Send what is to be sent, as far as it is taken."""
+        if not self._unsent:
+            return
+        try:
+            sent = self._end.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.has_ended = True
+            sent = len(self._unsent)
+        del self._unsent[:sent]
+
+    def read(self) -> Iterator[Order]:
+        """Give the orders that have come."""
+        try:
+            data = self._end.recv(_RECEIVE_BYTES)
+            yield from self._reader.feed(data)
+            self.has_ended = self.has_ended or not data
+        except (BlockingIOError, InterruptedError):
+            return
+        except (OSError, WireError):
+            self.has_ended = True
+
+    def finish(self) -> None:
+        """Send what is left, within a bound, and close."""
+        self._end.settimeout(_LAST_WORDS_LIMIT)
+        try:
+            self._end.sendall(self._unsent)
+            self._end.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        finally:
+            self._end.close()

@@ -1,0 +1,260 @@
+"""The service's handle of a worker on another machine: its wire, and its keeper's word."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import socket
+import time
+
+import msgspec
+
+from failsoft.gpu.cluster.clock_offset import ClockOffset
+from failsoft.gpu.cluster.cluster_host import ClusterHost
+from failsoft.gpu.cluster.connect import connect
+from failsoft.gpu.cluster.handshake import CONTROL, KEY_BYTES, WIRE
+from failsoft.gpu.cluster.keeper_address import KeeperOrder
+from failsoft.gpu.cluster.places import Place, PlaceError
+from failsoft.gpu.cluster.words import (
+    Beat,
+    Beaten,
+    Born,
+    Exited,
+    NotBorn,
+    Printed,
+    Signal,
+    Word,
+    word_reader,
+)
+from failsoft.gpu.handle.followed import ASKED, FollowedWorker
+from failsoft.gpu.handle.listener import WorkerGone, WorkerListener, describe_status
+from failsoft.gpu.handle.liveness import Liveness
+from failsoft.gpu.placement import Placement
+from failsoft.gpu.process.links import WireLink
+from failsoft.gpu.process.worker_log import LineCutter, parse_line
+from failsoft.gpu.worker_spec import WorkerSpec
+from failsoft.messages.errors import ModelLoadingFailed
+from failsoft.messages.frames import Command, LoadFailed, Report, Run, Stop, Timed
+
+_BEATS = 10
+# How long a keeper may take to tell the end of a worker that it was told to kill.
+_KILL_LIMIT = 2.0
+# The wire and the keeper's word come by two ways: the end of one may be ahead of the other's.
+_LAST_WORD_LIMIT = 1.0
+_UNWANTED = "it is no longer wanted"
+
+
+class ClusterWorker(FollowedWorker):
+    """Run one worker at a place that another machine gives.
+
+    What can't be told any more because the network is cut ends on its side by itself: see
+    ``Placement.silence_limit``.
+    """
+
+    _home = "place on another machine"
+
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        placement: Placement,
+        host: ClusterHost,
+        listener: WorkerListener,
+    ) -> None:
+        super().__init__(spec, listener)
+        self._placement = placement
+        self._host = host
+        self._place: Place | None = None
+        self._control: WireLink | None = None
+        self._lines = LineCutter()
+        self._clock = ClockOffset()
+        self._heard = self._ticked = 0.0
+        self._asking: asyncio.Future[Place] | None = None
+        self._beating: asyncio.TimerHandle | None = None
+        self._pid: int | None = None
+        self._status: int | None = None
+        self._has_exited = False
+        self._is_out_of_reach = False
+
+    def __repr__(self) -> str:
+        where = "nowhere yet" if self._place is None else self._place.address.host
+        return (
+            f"<ClusterWorker {self._pid} at {where}, {self._state}, {len(self._running)} running>"
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """Give the process id, of its own machine; None before it is known."""
+        return self._pid
+
+    @property
+    def node(self) -> str | None:
+        """Give the address of its machine; None before it has a place."""
+        return None if self._place is None else self._place.address.host
+
+    async def _make(self) -> None:
+        silence_limit = self._placement.silence_limit
+        order = KeeperOrder(secrets.token_bytes(KEY_BYTES), silence_limit)
+        self._place = await self._find_place(order)
+        # The cluster may take its time, and a load begins only now.
+        self._liveness = Liveness(self._spec, self._loop.time())
+        control = await self._connect(self._place, order, CONTROL)
+        self._control = WireLink(
+            self._loop, control, self._on_word, self._on_control_broken, word_reader()
+        )
+        wire = await self._connect(self._place, order, WIRE)
+        self._wire = WireLink(self._loop, wire, self._on_report, self._on_wire_broken)
+        self._wire.send(self._load_order())
+        self._beat()
+
+    async def _find_place(self, order: KeeperOrder) -> Place:
+        self._asking = asyncio.ensure_future(self._host.place(self._placement, order))
+        try:
+            return await self._asking
+        except PlaceError as error:
+            if error.is_final and not self._gone.is_set():
+                self._tell(LoadFailed(ModelLoadingFailed(str(error)).info))
+            raise
+        except asyncio.CancelledError:
+            if self._gone.is_set():
+                raise PlaceError(_UNWANTED) from None
+            raise
+
+    async def _connect(self, place: Place, order: KeeperOrder, purpose: bytes) -> socket.socket:
+        end = await connect(place.address, order, purpose)
+        if self._gone.is_set():
+            end.close()
+            raise PlaceError(_UNWANTED)
+        return end
+
+    def send(self, command: Command) -> None:
+        """Send ``command``, as ``FollowedWorker.send`` does; a deadline in the worker's time."""
+        if isinstance(command, Run) and command.deadline is not None:
+            deadline = command.deadline + self._clock.seconds
+            command = msgspec.structs.replace(command, deadline=deadline)
+        super().send(command)
+
+    def kill(self, reason: str) -> None:
+        """End the process now, where it can be told. ``reason`` is told, unless one is known."""
+        if self._state == "new" or self._gone.is_set():
+            return
+        self._reason = self._reason or reason
+        self._is_killed = True
+        self._state = "killed"
+        if self._control is None or self._is_out_of_reach:
+            self._loop.call_soon(self._finish)
+        else:
+            self._signal(signal.SIGKILL)
+            self._later(_KILL_LIMIT, self._finish)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._control is not None:
+            self._control.send(Signal(number), at_once=True)
+
+    def _ask_to_end(self) -> None:
+        if self._wire is None:
+            self.kill(ASKED)
+            return
+        self._state = "stopping"
+        self._reason = self._reason or ASKED
+        self.send(Stop())
+        self._later(self._spec.stop_grace, self._terminate)
+
+    def _terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+        self._later(self._spec.term_grace, lambda: self.kill(ASKED))
+
+    # -- what the worker says
+
+    def _on_report(self, report: Report) -> None:
+        if isinstance(report, Timed):
+            report = self._in_our_time(report)
+        super()._on_report(report)
+
+    def _in_our_time(self, timed: Timed) -> Timed:
+        times = (timed.arrived, timed.began, timed.shown, timed.ended)
+        offset = self._clock.seconds
+        arrived, began, shown, ended = (None if at is None else at - offset for at in times)
+        return msgspec.structs.replace(
+            timed, arrived=arrived, began=began, shown=shown, ended=ended
+        )
+
+    def _on_wire_broken(self, reason: str) -> None:
+        if self._has_exited:
+            self._loop.call_soon(self._finish)
+        elif self._wire is not None and self._wire.has_ended:
+            self._later(_LAST_WORD_LIMIT, lambda: self.kill(reason))
+        else:
+            self.kill(reason)
+
+    # -- what its keeper says
+
+    def _on_word(self, word: Word) -> None:
+        match word:
+            case Beaten(at, clock):
+                now = self._heard = time.monotonic()
+                self._clock.observe(at, clock, now)
+            case Born(pid):
+                self._pid = pid
+            case NotBorn(reason):
+                self._reason = self._reason or reason
+                self._loop.call_soon(self._finish)
+            case Printed(data):
+                for line in self._lines.feed(data):
+                    self._on_line(parse_line(line))
+            case Exited(status):
+                self._status, self._has_exited = status, True
+                is_heard_out = self._wire is None or self._wire.has_ended
+                self._later(0.0 if is_heard_out else _LAST_WORD_LIMIT, self._finish)
+
+    def _on_control_broken(self, reason: str) -> None:
+        if not self._has_exited:
+            self._lose(f"its keeper is gone: {reason}")
+
+    def _beat(self) -> None:
+        """Ask for a sign of life, and see that there was one."""
+        now, every = time.monotonic(), self._placement.silence_limit / _BEATS
+        # This process stood still: what has come meanwhile may be unread.
+        if now - self._ticked > 2 * every:
+            self._heard = now
+        self._ticked = now
+        if now - self._heard > self._placement.silence_limit:
+            self._lose(f"nothing has come from its machine for {now - self._heard:.0f} s")
+        elif self._control is not None:
+            self._control.send(Beat(now), at_once=True)
+            self._beating = self._loop.call_later(every, self._beat)
+
+    def _lose(self, reason: str) -> None:
+        self._is_out_of_reach = True
+        self.kill(reason)
+
+    # -- its end
+
+    def _part(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        if self._beating is not None:
+            self._beating.cancel()
+        for link in (self._wire, self._control):
+            if link is not None:
+                link.drain()
+                link.close()
+        for line in self._lines.flush():
+            self._on_line(parse_line(line))
+        if self._place is not None:
+            self._place.release()
+
+    def _tell_end(self, reason: str | None) -> WorkerGone:
+        return WorkerGone(
+            pid=self._pid,
+            reason=self._reason or reason or describe_status(self._status),
+            exit_status=self._status,
+            was_hung=self._was_hung,
+            was_asked=self._was_asked,
+        )
+
+    def _check(self) -> None:
+        if self._place is None:
+            self._check_later()
+        else:
+            super()._check()

@@ -112,6 +112,11 @@ class ModelWorker:
         return self._process.pid
 
     @property
+    def node(self) -> str | None:
+        """Give the address of the machine that it is placed on; None where that is this one."""
+        return self._process.node
+
+    @property
     def is_ready(self) -> bool:
         return self.state is ModelState.READY
 

@@ -46,9 +46,10 @@ class ModelWorkers:
     def shows(self) -> dict[str, Any]:
         """Give what the one that serves tells of itself, and how far the spare is."""
         if not hasattr(self, "serving"):
-            return {"pid": None}
+            return {"pid": None, "node": None}
         return {
             "pid": self.serving.pid,
+            "node": self.serving.node,
             **self.serving.threads,
             "standby": None if self._standby is None else self._standby.state,
             **msgspec.structs.asdict(self.serving.numbers),

@@ -58,7 +58,9 @@ class Standby:
             return
         if not is_idle and now < self._patient_until:
             return
-        refused = lacks_room(beside.numbers, *machine_memory())
+        # Where the spare goes to another machine, its own room is for the cluster to see to.
+        is_here = beside.node is None
+        refused = lacks_room(beside.numbers, *machine_memory()) if is_here else None
         if refused is None:
             self._refused = None
             self._worker = self._make()

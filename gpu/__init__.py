@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     )
     from failsoft.gpu.image.worker import image_worker as image_worker
     from failsoft.gpu.memory.model_size import model_bytes as model_bytes
+    from failsoft.gpu.placement import CommandPlacement as CommandPlacement
+    from failsoft.gpu.placement import RayPlacement as RayPlacement
     from failsoft.gpu.process.host import WorkerHost as WorkerHost
     from failsoft.gpu.process.host import WorkerHostStatistics as WorkerHostStatistics
     from failsoft.gpu.process.worker_log import WorkerLine as WorkerLine
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from failsoft.gpu.worker_spec import WorkerSpec as WorkerSpec
 
 _HOMES = {
+    "CommandPlacement": "placement",
     "Engine": "engine",
+    "RayPlacement": "placement",
     "WorkerGone": "handle.listener",
     "WorkerHost": "process.host",
     "WorkerHostStatistics": "process.host",
@@ -48,7 +52,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "CommandPlacement",
     "Engine",
+    "RayPlacement",
     "WorkerGone",
     "WorkerHost",
     "WorkerHostStatistics",

@@ -7,7 +7,14 @@ from typing import Any, Literal
 import msgspec
 
 
-class RayPlacement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RayPlacement(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="ray",
+):
     """Have a worker run on a Ray cluster, which keeps so much of one of its nodes for it.
 
     gpus, cpus: may be fractions. memory: in bytes; 0 asks for none. resources: custom ones, by

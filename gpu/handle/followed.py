@@ -60,6 +60,11 @@ class FollowedWorker(abc.ABC):
         """Give the process id; None before it is known, and where it has no process."""
 
     @property
+    def node(self) -> str | None:
+        """Give the address of its machine; None before it is known, and where that is this one."""
+        return None
+
+    @property
     def is_gone(self) -> bool:
         return self._gone.is_set()
 

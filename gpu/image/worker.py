@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any, Literal
 
+from failsoft.gpu.placement import Placement
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.messages.image import GenerateImage
 
@@ -16,6 +17,7 @@ def image_worker(
     model: str | PathLike[str],
     *,
     run_in: Literal["process", "thread"] = "process",
+    placement: Placement | None = None,
     threads: int | None = None,
     heartbeat_limit: float = 5.0,
     hang_limit: float | None = None,
@@ -38,6 +40,7 @@ def image_worker(
         options={"model": str(model), **options},
         requests=(GenerateImage,),
         run_in=run_in,
+        placement=placement,
         preload=_PRELOAD,
         threads=threads,
         heartbeat_limit=heartbeat_limit,

@@ -56,7 +56,7 @@ class SideProcess:
             raise
         self._loop.add_reader(self._pidfd, self._exited)
         self._outputs = [self._listen(self._popen.stdout, on_output_line or on_line)]
-        if has_output:
+        if self._popen.stderr is not None:
             self._outputs.append(self._listen(self._popen.stderr, on_line))
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class SideProcess:
 
     def _listen(self, pipe: IO[bytes] | None, on_line: Callable[[WorkerLine], None]) -> OutputLink:
         assert pipe is not None
-        return OutputLink(self._loop, os.dup(pipe.fileno()), on_line)
+        return OutputLink(self._loop, pipe.fileno(), on_line)
 
     def _exited(self) -> None:
         self._loop.remove_reader(self._pidfd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any, Literal
 
+from failsoft.gpu.placement import Placement
 from failsoft.gpu.worker_spec import WorkerSpec
 
 # transformers imports itself by need: without its last part, a worker would for seconds.
@@ -18,6 +19,7 @@ def text_worker(
     model: str | PathLike[str],
     *,
     run_in: Literal["process", "thread"] = "process",
+    placement: Placement | None = None,
     threads: int | None = None,
     heartbeat_limit: float = 5.0,
     hang_limit: float | None = None,
@@ -29,7 +31,7 @@ def text_worker(
 
     ``failsoft:tiny-text`` is one that lies in the package, and is always there.
 
-    run_in: see ``WorkerSpec``.
+    run_in, placement: see ``WorkerSpec``.
     threads: of torch, in the worker; None leaves torch's own choice, which is right for one
         worker on a machine and wrong for two.
     heartbeat_limit, hang_limit, first_step_limit: seconds; see ``WorkerSpec``. The first step is
@@ -44,6 +46,7 @@ def text_worker(
         # What can't be is told by the engine, when it loads.
         at_once=max_batch if isinstance(max_batch, int) and max_batch > 0 else None,
         run_in=run_in,
+        placement=placement,
         preload=_PRELOAD,
         threads=threads,
         heartbeat_limit=heartbeat_limit,

@@ -17,7 +17,7 @@ from failsoft.service.config.default import default_tree
 from failsoft.service.config.file import load
 from failsoft.service.config.mistakes import BadConfig, Mistake
 from failsoft.service.config.models import LoadedModel, ModelConfig
-from failsoft.service.config.placement import Placed, Wanted, placed, wanted_by
+from failsoft.service.config.placement import ON_RAY, Placed, Wanted, placed, wanted_by
 from failsoft.service.config.sections import TreeConfig
 
 _MIB = 1024 * 1024
@@ -74,7 +74,7 @@ def check_room(tree: TreeConfig) -> Checked:
 
 def size_of(config: ModelConfig, device: str | None) -> int | None:
     """Give the bytes of a model's weights on a device; None where that isn't known."""
-    if not isinstance(config, LoadedModel):
+    if not isinstance(config, LoadedModel) or config.placement is not UNSET:
         return 0
     dtype = "auto" if config.dtype is UNSET else config.dtype
     if dtype == "auto" and device == CPU:
@@ -85,7 +85,9 @@ def size_of(config: ModelConfig, device: str | None) -> int | None:
 
 
 def _may_be_elsewhere(config: ModelConfig) -> bool:
-    return isinstance(config, LoadedModel) and config.device != CPU
+    if not isinstance(config, LoadedModel) or config.placement is not UNSET:
+        return False
+    return config.device != CPU
 
 
 def as_data(checked: Checked) -> dict[str, Any]:
@@ -117,6 +119,8 @@ def _row(each: Placed) -> tuple[str, ...]:
     weights = "not fetched" if each.bytes is None else times + _mib(each.bytes)
     fits = {True: "yes", False: "no", None: "not known"}[each.fits]
     named = (f"{each.route}/{each.model}", each.kind, each.source)
+    if each.device == ON_RAY:
+        return (*named, f"{times}ray", "-", "-")
     return (*named, each.device, weights, fits) if each.device else (*named, "-", "-", "-")
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from failsoft.actors import Wear
+from failsoft.gpu.placement import RayPlacement
 from failsoft.gpu.script import Script
 from failsoft.messages import Embed, GenerateImage, GenerateText, Request
 from failsoft.service.config.secret import OpenOrSecret, Secret
@@ -76,6 +77,7 @@ class WorkerModel(_Model, frozen=True, kw_only=True):
     """Describe a model in a worker of its own."""
 
     run_in: Literal["process", "thread"] | UnsetType = UNSET
+    placement: Literal["ray"] | RayPlacement | UnsetType = UNSET
     threads: Count | UnsetType = UNSET
     heartbeat_limit: Positive | UnsetType = UNSET
     hang_limit: Positive | UnsetType = UNSET
@@ -122,10 +124,18 @@ class WorkerModel(_Model, frozen=True, kw_only=True):
         of_pool = self.pool_fields()
         return first_replicas(of_pool.get("replicas"), of_pool.get("autoscale")) if of_pool else 1
 
+    @property
+    def workers_at_first(self) -> int:
+        """Give how many workers there are by then, those that stand by with them."""
+        return self.replicas_at_first * (2 if self.standby is True else 1)
+
     def worker_fields(self) -> dict[str, Any]:
         """Give what is said of its worker and its engine."""
         others = _CANDIDATE | _ACTOR | _POOL | {"source", "script"}
-        return {name: value for name, value in self._said() if name not in others}
+        said = {name: value for name, value in self._said() if name not in others}
+        if self.placement == "ray":
+            said["placement"] = RayPlacement()
+        return said
 
 
 class LoadedModel(WorkerModel, frozen=True, kw_only=True):

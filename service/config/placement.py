@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -15,10 +16,13 @@ from failsoft.gpu.memory.room import MAX_MEMORY_SHARE, has_room
 from failsoft.service.config.models import LoadedModel, ModelConfig
 from failsoft.service.config.sections import TreeConfig
 
+ON_RAY: Final = "ray"
+
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """Tell where a worker's model goes.
 
+    device: None of a model that isn't loaded here; ``ray`` where the cluster finds one.
     bytes: of its weights; None where they aren't known before it is fetched, and 0 of a model
         that isn't loaded here. fits: None where that isn't known.
     """
@@ -70,9 +74,11 @@ def _place(wanted: Wanted, free: dict[str, int], total: dict[str, int]) -> Place
     )
     if not isinstance(config, LoadedModel):
         return place
+    if config.placement is not UNSET:
+        return replace(place, device=ON_RAY, workers=config.workers_at_first, fits=None)
     device = _chosen(config, free)
     needed = wanted.on_cpu if device == CPU else wanted.elsewhere
-    workers = config.replicas_at_first * (2 if config.standby is True else 1)
+    workers = config.workers_at_first
     fits: bool | None = None
     if device not in free:
         fits = False

@@ -46,6 +46,8 @@ class Reader:
         self._secrets = secrets
         self._folder = folder
         self._check = check
+        # The tables of what another machine loads.
+        self._elsewhere: set[KeyPath] = set()
 
     def read(self, value: Any, kind: type[StructT], path: KeyPath = ()) -> StructT | None:
         """Give the Struct; None where something is wrong with it."""
@@ -71,8 +73,9 @@ class Reader:
         if value is False and type(None) in choices:
             return None
         structs = [each for each in choices if _is_struct(each)]
-        if not structs:
-            others = [each for each in choices if each not in (type(None), msgspec.UnsetType)]
+        nothing = (type(None), msgspec.UnsetType)
+        others = [each for each in choices if each not in (*structs, *nothing)]
+        if others and not (structs and isinstance(value, dict)):
             if len(others) > 1:
                 return self._plain(value, Union[*others], path)
             return self._any(value, others[0], path)
@@ -95,6 +98,10 @@ class Reader:
             return self._wrong(path, f"must be a table, not {_named(value)}")
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         tag = kind.__struct_config__.tag_field
+        if "placement" in value:
+            self._elsewhere.add(path)
+        if tag in value and value[tag] != (only := kind.__struct_config__.tag):
+            self._wrong((*path, tag), f"must be {_shown(only)}")
         for key in value:
             if key not in fields and key != tag:
                 self._wrong((*path, key), f"is no key here; {_meant(key, fields) or _all(fields)}")
@@ -165,7 +172,8 @@ class Reader:
                 case "path":
                     return str(path_in(self._folder, found))
                 case "source":
-                    return resolved(found, self._folder)
+                    is_here = path[:-1] not in self._elsewhere
+                    return resolved(found, self._folder, is_here=is_here)
             return found
         except msgspec.ValidationError as error:
             words = _literals(kind)

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import NODEFAULT
 
 from failsoft.actors import Wear
+from failsoft.gpu.placement import RayPlacement
 from failsoft.service.config.described import Described, described
 from failsoft.service.config.health import HealthConfig
 from failsoft.service.config.models import (
@@ -100,6 +101,7 @@ _TITLES: Final[dict[type[msgspec.Struct], str]] = {
     Wear: "Wear",
     Autoscale: "Autoscale",
     Affinity: "Affinity",
+    RayPlacement: "Placement on Ray",
 }
 _WORDS: Final = {
     bool: "true or false",
@@ -200,7 +202,9 @@ def _default(value: Any) -> str:
             return f"`{str(value).lower()}`"
         case str():
             return f'`"{value}"`'
-        case tuple() | dict():
+        case dict():
+            return f"`{value}`"
+        case tuple():
             return f"`{list(value)}`"
         case _:
             return f"`{value}`"

@@ -15,10 +15,11 @@ Source: TypeAlias = Annotated[str, msgspec.Meta(extra={"is": "source"}, min_leng
 _BEGINS_PATHS: Final = ("./", "../", "~", "/")
 
 
-def resolved(source: str, folder: Path) -> str:
+def resolved(source: str, folder: Path, *, is_here: bool = True) -> str:
     """Give the source, of a path the whole one. folder: what relative paths begin at.
 
-    Raise ValueError where there is no such thing on this machine; of a hub id that isn't known.
+    Raise ValueError where there is no such thing on this machine; of a hub id that isn't known, nor
+    of what another machine is to load, where ``is_here`` is False.
     """
     if is_embedded(source):
         if source not in EMBEDDED:
@@ -29,6 +30,6 @@ def resolved(source: str, folder: Path) -> str:
             raise ValueError(f"{source} is no hub id; a path begins with ./, ../, ~ or /")
         return source
     path = path_in(folder, source)
-    if not path.exists():
+    if is_here and not path.exists():
         raise ValueError(f"there is no such file or folder: {source}")
     return str(path)

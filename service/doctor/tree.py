@@ -12,8 +12,9 @@ from failsoft.service.config.models import (
     LoadedModel,
     ModelConfig,
     RemoteModelConfig,
+    WorkerModel,
 )
-from failsoft.service.config.placement import Placed
+from failsoft.service.config.placement import ON_RAY, Placed
 from failsoft.service.config.sections import TreeConfig
 from failsoft.service.doctor.finding import Finding, fail, ok, warn
 from failsoft.service.doctor.machine import size
@@ -110,7 +111,7 @@ def access(tree: TreeConfig) -> Iterator[Finding]:
 def room(models: Sequence[Placed]) -> Iterator[Finding]:
     """Check that each model whose size is known has room where it goes."""
     for each in models:
-        if each.device is None or each.bytes is None:
+        if each.device in (None, ON_RAY) or each.bytes is None:
             continue
         check = f"model {each.model}"
         times = f"{each.workers} times " if each.workers > 1 else ""
@@ -158,6 +159,8 @@ def extras_used(tree: TreeConfig) -> frozenset[str]:
 
 
 def _extras_of(model: ModelConfig) -> set[str]:
+    if isinstance(model, WorkerModel) and model.placement is not UNSET:
+        return {"ray"}
     match model:
         case ImageModel():
             return {"image", "torch"}

@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: demo serve test check bench chaos soak models clean
+.PHONY: demo demo-cluster serve test check bench chaos soak models clean
 
 # One plain command each, so that make starts it without a shell: Ctrl-C reaches it once.
 demo: $(READY)
@@ -27,6 +27,10 @@ check: $(READY)
 
 bench: .venv/.bench-ready
 	@$(BIN)/python -m bench
+
+# The same on a Ray cluster: three nodes on this machine, of which one is killed.
+demo-cluster: $(READY)
+	@$(BIN)/failsoft demo --cluster
 
 # A small tree on port 8000, until Ctrl-C.
 serve: $(READY)

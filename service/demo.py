@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from failsoft.service.demo_nodes import DemoNodes
 from failsoft.service.demo_report import print_report, write_json
 from failsoft.service.demo_run import Demo, DemoResult
 from failsoft.service.demo_view import View
@@ -20,11 +21,16 @@ from failsoft.telemetry import configure_logging
 INTERRUPTED = 130
 
 
-def run_demo(output: Path) -> int:
+def run_demo(output: Path, *, cluster: bool = False) -> int:
     """Run the demo; give the exit status: 0 only where every promise held.
 
     output: the folder for ``demo.json``, ``demo.log`` and ``demo.flight.jsonl``.
+    cluster: whether the primary's replicas are on nodes of a cluster.
     """
+    nodes = DemoNodes() if cluster else None
+    if nodes is not None and not nodes.are_possible:
+        print("Ray isn't installed: pip install 'failsoft[ray]'", file=sys.stderr)
+        return 1
     try:
         with drawn_progress() as draw:
             folder = ensure_smollm2(progress=draw)
@@ -40,7 +46,7 @@ def run_demo(output: Path) -> int:
     with (output / "demo.log").open("w", encoding="utf-8") as log:
         configure_logging(log)
         try:
-            result = asyncio.run(_run(folder, flight, View(console)))
+            result = asyncio.run(_run(folder, flight, View(console), nodes))
         except (KeyboardInterrupt, asyncio.CancelledError):
             console.print("Interrupted; the tree was stopped, and no process is left.")
             return INTERRUPTED
@@ -51,8 +57,8 @@ def run_demo(output: Path) -> int:
     return 1 if result.broken_laws else 0
 
 
-async def _run(folder: Path, flight: Path, view: View) -> DemoResult:
-    demo = Demo(folder, flight, view.tell)
+async def _run(folder: Path, flight: Path, view: View, nodes: DemoNodes | None) -> DemoResult:
+    demo = Demo(folder, flight, view.tell, nodes)
     running = asyncio.current_task()
     assert running is not None
     # For Ctrl-C too: asyncio's own handler raises in the midst of things the second time.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from failsoft.actors import System
+from failsoft.actors import System, TreeNode
 from failsoft.messages import InjectFault
 from failsoft.messages.events import (
     ChildRestarted,
@@ -43,12 +43,22 @@ class FaultRecord(msgspec.Struct):
 
 
 class Faults:
-    """Make faults happen to the primary, and watch what the tree does about them."""
+    """Make faults happen to the primary, and watch what the tree does about them.
 
-    def __init__(self, system: System, primary: str, tell: Callable[[str], None]) -> None:
+    kill: ends the worker with the given process id, or the machine that it is on.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        primary: str,
+        tell: Callable[[str], None],
+        kill: Callable[[int], None],
+    ) -> None:
         self._system = system
         self._primary = primary
         self._tell = tell
+        self._kill = kill
         self._began_at = system.clock.now()
         self.records: list[FaultRecord] = []
 
@@ -58,11 +68,12 @@ class Faults:
         """Come to the point right before ``request`` is sent."""
         if request.fault == "oom":
             self._record(request, f"the sending of request {request.number}")
-            primary = self._system.find(self._primary)
-            assert primary is not None
-            primary.tell(InjectFault("oom", OOM_AFTER_STEPS))
-            # Once is answered with less, by the primary itself.
-            primary.tell(InjectFault("oom"))
+            for node in self._workers():
+                primary = self._system.find(node.path)
+                assert primary is not None
+                primary.tell(InjectFault("oom", OOM_AFTER_STEPS))
+                # Once is answered with less, by the primary itself.
+                primary.tell(InjectFault("oom"))
         elif request.fault == "caller_fault":
             self._record(request, f"request {request.number}, whose prompt is too long")
 
@@ -73,7 +84,11 @@ class Faults:
         self._record(request, f"chunk {chunks} of request {request.number}")
         if request.fault == "cancel":
             return True
-        os.kill(self._pid(), signal.SIGKILL if request.fault == "kill" else signal.SIGSTOP)
+        pid = self._busy_worker()
+        if request.fault == "kill":
+            self._kill(pid)
+        else:
+            os.kill(pid, signal.SIGSTOP)
         return False
 
     def at_answer(self) -> None:
@@ -134,9 +149,15 @@ class Faults:
         self.records.append(FaultRecord(request.fault, request.number, when, at))
         self._tell(f"fault: {request.fault} at {when}")
 
-    def _pid(self) -> int:
-        for top in self._system.tree():
-            for node in top.walk():
-                if node.path == self._primary and node.shows.get("pid"):
-                    return int(node.shows["pid"])
-        raise RuntimeError(f"{self._primary} has no worker process")
+    def _busy_worker(self) -> int:
+        """Give the process id of the primary's worker that has a request in hand."""
+        busy = [node for node in self._workers() if node.shows["running"]]
+        if not busy:
+            raise RuntimeError(f"{self._primary} has no worker at work")
+        return int(busy[0].shows["pid"])
+
+    def _workers(self) -> list[TreeNode]:
+        """Give the primary where it has a worker, or its replicas."""
+        whole = [node for top in self._system.tree() for node in top.walk()]
+        ours = [node for node in whole if f"{node.path}/".startswith(f"{self._primary}/")]
+        return [node for node in ours if node.shows.get("pid")]

@@ -63,6 +63,10 @@ class Ledger:
     def sent_count(self) -> int:
         return len(self._sent)
 
+    def text_of(self, request: DemoRequest) -> str:
+        """Give the text that the caller got."""
+        return self._outcomes[request.number][0].text
+
     def count(self, kind: OutcomeKind) -> int:
         return sum(outcome.kind == kind for outcome in self.outcomes)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from failsoft.messages.events import (
     Event,
     ModelStateChanged,
     RequestFinished,
+    RequestResumed,
     WorkerEnded,
     WorkerHung,
     WorkerReady,
@@ -24,9 +27,10 @@ from failsoft.messages.events import (
 from failsoft.service.demo_chat import Chat, chat, has_client
 from failsoft.service.demo_faults import FaultRecord, Faults
 from failsoft.service.demo_ledger import Ledger, Outcome
+from failsoft.service.demo_nodes import DemoNodes
 from failsoft.service.demo_receiver import DemoReceiver
 from failsoft.service.demo_requests import DEADLINE_SECONDS, DemoRequest, demo_requests
-from failsoft.service.demo_tree import demo_recorder, demo_tree
+from failsoft.service.demo_tree import REPLICAS, demo_recorder, demo_tree
 from failsoft.service.process_watch import ProcessWatch
 from failsoft.telemetry import (
     DumpFlight,
@@ -57,6 +61,8 @@ class DemoResult(msgspec.Struct, frozen=True):
     lost: list[int]
     answered_twice: list[int]
     restarts: int
+    resumed: list[int]
+    resumed_otherwise: list[int]
     hangs_found: int
     fallbacks: int
     orphans: list[int]
@@ -73,6 +79,8 @@ class DemoResult(msgspec.Struct, frozen=True):
             f"requests without an answer: {self.lost}": self.lost,
             f"requests answered twice: {self.answered_twice}": self.answered_twice,
             f"processes left behind: {self.orphans}": self.orphans,
+            f"resumed with another text: {self.resumed_otherwise}": self.resumed_otherwise,
+            "no stream survived its worker": not self.resumed,
             "an error reached a caller untyped": [o for o in self.outcomes if o.untyped],
             "a fault went unseen": [record for record in self.faults if not record.seen_by],
             "not every fault was injected": {"kill", "hang", "oom", "caller_fault", "cancel"}
@@ -89,39 +97,59 @@ class Demo:
     """Run the demo once. ``tell`` gets a line for each thing worth telling.
 
     folder: the model's. flight: the file that the flight recorder writes at the end.
+    nodes: of the cluster that the primary's replicas are placed on, where it isn't here.
     """
 
-    def __init__(self, folder: Path, flight: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        flight: Path,
+        tell: Callable[[str], None],
+        nodes: DemoNodes | None = None,
+    ) -> None:
         self._folder = folder
         self._flight = flight
         self._tell = tell
+        self._nodes = nodes
+        self._watch = ProcessWatch(os.getpid())
         self._requests = demo_requests()
         self.ledger = Ledger(self._requests)
         self.system: System | None = None
         self.faults: Faults | None = None
         self.restarts = 0
         self.hangs = 0
+        self.resumed: list[DemoRequest] = []
+        self._resumed_otherwise: list[int] = []
         self._chat: Chat | None = None
+        self._ready: set[str] = set()
         self._primary_ready = asyncio.Event()
 
     async def run(self) -> DemoResult:
         """Serve the requests, break things, and give the result once all has ended."""
-        watch = ProcessWatch(os.getpid())
-        with DemoReceiver() as receiver:
-            seconds, errors = await self._serve(watch, receiver.url)
-        survivors = await watch.survivors(_ORPHAN_SECONDS)
+        async with contextlib.AsyncExitStack() as outside:
+            receiver = outside.enter_context(DemoReceiver())
+            if self._nodes is not None:
+                await outside.enter_async_context(self._nodes)
+            seconds, errors = await self._serve(receiver.url)
+        survivors = await self._watch.survivors(_ORPHAN_SECONDS)
         return self._result(seconds, survivors, errors, receiver.alerts)
 
-    async def _serve(self, watch: ProcessWatch, alerts_to: str) -> tuple[float, ErrorReport]:
+    async def _serve(self, alerts_to: str) -> tuple[float, ErrorReport]:
         """Serve all requests; give how long that took, and what went wrong."""
         async with System() as system:
             self.system = system
             system.events.subscribe(self._hear)
             log_events(system.events)
             tree = demo_tree(
-                self._folder, Metrics(), ErrorLog(), Webhook(url=alerts_to), fault_hooks=True
+                self._folder,
+                Metrics(),
+                ErrorLog(),
+                Webhook(url=alerts_to),
+                placement=None if self._nodes is None else self._nodes.placement,
+                fault_hooks=True,
             )
-            self.faults = Faults(system, PRIMARY, self._tell)
+            kill = _kill if self._nodes is None else self._nodes.kill_node_of
+            self.faults = Faults(system, PRIMARY, self._tell, kill)
             recorder = demo_recorder(self._flight.parent)
             await system.spawn(recorder.start, recorder.id)
             await system.spawn(tree.start, tree.id)
@@ -131,7 +159,8 @@ class Demo:
                 await self._serve_round(router, round)
             seconds = system.clock.now() - began
             await self._primary_ready.wait()  # the last of the healing is part of the picture
-            watch.look()
+            await self._ask_again(router)
+            self._watch.look()
             await system.ref(RECORDER).ask(DumpFlight(str(self._flight)))
             errors = await system.ref(ERRORS).ask(GetErrors())
             await self._chat_over_http(system)
@@ -143,6 +172,15 @@ class Demo:
             return
         self._chat = await chat(system, {"text": ROUTER}, DEADLINE_SECONDS)
         self._tell(f"OpenAI's client at {self._chat.base_url} was answered")
+
+    async def _ask_again(self, router: Ref) -> None:
+        """Ask undisturbed what was resumed: the text must be the same."""
+        for request in self.resumed:
+            bind_correlation_id(f"{request.correlation_id}-again")
+            undisturbed = msgspec.structs.replace(request, fault=None)
+            outcome = await self._read(router, undisturbed)
+            if outcome.text != self.ledger.text_of(request):
+                self._resumed_otherwise.append(request.number)
 
     async def _serve_round(self, router: Ref, round: int) -> None:
         await self._primary_ready.wait()
@@ -212,10 +250,11 @@ class Demo:
         self.faults.hear(event)
         match event:
             case ModelStateChanged(path=path, after=after):
-                if path == PRIMARY and after in ("ready", "busy"):
-                    self._primary_ready.set()
-                elif path == PRIMARY:
-                    self._primary_ready.clear()
+                if f"{path}/".startswith(f"{PRIMARY}/"):
+                    self._heed_primary(path, is_ready=after in ("ready", "busy"))
+            case RequestResumed(correlation_id=id, tokens=tokens, model=model):
+                self.resumed += [each for each in self._requests if each.correlation_id == id]
+                self._tell(f"a stream goes on after {tokens} tokens, by {model}")
             case RequestFinished():
                 self.ledger.finished(event)
             case ChildRestarted(path=path):
@@ -227,9 +266,17 @@ class Demo:
             case WorkerEnded(path=path, pid=pid, reason=reason, asked=False):
                 self._tell(f"{path}: worker {pid} ended: {reason}")
             case WorkerReady(path=path, pid=pid, seconds=seconds):
+                self._watch.look()
                 self._tell(f"{path}: worker {pid} is ready after {seconds:.1f} s")
             case _:
                 pass
+
+    def _heed_primary(self, path: str, *, is_ready: bool) -> None:
+        (self._ready.add if is_ready else self._ready.discard)(path)
+        if len(self._ready) >= (1 if self._nodes is None else REPLICAS):
+            self._primary_ready.set()
+        else:
+            self._primary_ready.clear()
 
     def _result(
         self,
@@ -250,6 +297,8 @@ class Demo:
             lost=ledger.lost,
             answered_twice=ledger.answered_twice,
             restarts=self.restarts,
+            resumed=[request.number for request in self.resumed],
+            resumed_otherwise=self._resumed_otherwise,
             hangs_found=self.hangs,
             fallbacks=sum(outcome.was_fallback for outcome in ledger.outcomes),
             orphans=orphans,
@@ -259,6 +308,10 @@ class Demo:
             alerts=alerts,
             chat=self._chat,
         )
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
 
 
 def _in_words(request: DemoRequest, outcome: Outcome) -> str:

@@ -8,6 +8,9 @@ root                      one_for_one
     └── stand-in          model actor     the small model in the package, if all else fails
 recorder                  one_for_one     beside the root, to hear of its end
 └── flight                flight recorder
+
+On a cluster the tree is the same, and its leaves move: the primary is a pool of two replicas, each
+on a node of its own.
 """
 
 from __future__ import annotations
@@ -15,8 +18,17 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from failsoft.gpu import text_worker
-from failsoft.supervisors import Backoff, ChildSpec, Intensity, child, model, router, supervisor
+from failsoft.gpu import RayPlacement, text_worker
+from failsoft.supervisors import (
+    Backoff,
+    ChildSpec,
+    Intensity,
+    child,
+    model,
+    pool,
+    router,
+    supervisor,
+)
 from failsoft.telemetry import (
     AlertReceiver,
     AlertsActor,
@@ -33,15 +45,22 @@ from failsoft.telemetry import (
 
 CONTEXT_LENGTH = 2048
 UNDERSTUDY_TOKENS = 24
+REPLICAS = 2
 
 
 def demo_tree(
-    folder: Path, metrics: Metrics, errors: ErrorLog, webhook: Webhook, *, fault_hooks: bool = False
+    folder: Path,
+    metrics: Metrics,
+    errors: ErrorLog,
+    webhook: Webhook,
+    *,
+    placement: RayPlacement | None = None,
+    fault_hooks: bool = False,
 ) -> ChildSpec:
     """Describe the tree.
 
     folder: the language model's. metrics, errors: what outlives the actors that fill them.
-    webhook: where alerts are sent.
+    webhook: where alerts are sent. placement: of the primary's replicas, on a cluster.
     """
     # One thread each: two workers that share two cores must not fight over them.
     text = functools.partial(
@@ -54,6 +73,10 @@ def demo_tree(
         max_batch=1,
         fault_hooks=fault_hooks,
     )
+    if placement is None:
+        primary = model("primary", text(), shutdown=2.0)
+    else:
+        primary = pool("primary", text(placement=placement), replicas=REPLICAS, shutdown=2.0)
     return supervisor(
         "root",
         supervisor(
@@ -68,7 +91,7 @@ def demo_tree(
         ),
         router(
             "text",
-            model("primary", text(), shutdown=2.0),
+            primary,
             model("understudy", text(max_tokens_limit=UNDERSTUDY_TOKENS), shutdown=2.0),
             model("stand-in", text_worker("failsoft:tiny-text", threads=1), shutdown=2.0),
             backoff=Backoff(base=0.5),

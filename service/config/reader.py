@@ -100,7 +100,7 @@ class Reader:
         tag = kind.__struct_config__.tag_field
         if "placement" in value:
             self._elsewhere.add(path)
-        if tag in value and value[tag] != (only := kind.__struct_config__.tag):
+        if tag is not None and value.get(tag, only := kind.__struct_config__.tag) != only:
             self._wrong((*path, tag), f"must be {_shown(only)}")
         for key in value:
             if key not in fields and key != tag:

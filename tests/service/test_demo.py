@@ -96,13 +96,16 @@ def test_the_laws_hold_through_all_faults(demo: Run, tmp_path: Path) -> None:
         True,
         True,
     ]
-    assert sum(story.outcomes.values()) == 24
+    assert sum(story.outcomes.values()) == 24 + len(told["resumed"])
     log = [json.loads(line) for line in (tmp_path / "demo.log").read_text().splitlines()]
     finished = [line for line in log if line["event"] == "RequestFinished"]
-    assert sorted(line["correlation_id"] for line in finished) == [
-        *(f"demo-{number:02}" for number in range(1, 25)),
-        "demo-chat",
-    ]
+    assert sorted(line["correlation_id"] for line in finished) == sorted(
+        [
+            *(f"demo-{number:02}" for number in range(1, 25)),
+            *(f"demo-{number:02}-again" for number in told["resumed"]),
+            "demo-chat",
+        ]
+    )
     assert told["chat"]["answer"]
     assert told["chat"]["model_used"] == "primary"
 

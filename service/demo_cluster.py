@@ -1,0 +1,51 @@
+"""A Ray cluster of three nodes on this machine, for the demo: a program of its own.
+
+Run as ``python -P -m failsoft.service.demo_cluster``. It prints the cluster's address, and lives
+until its input ends. A line ``kill PID`` kills the node whose worker that process is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import psutil
+from ray.cluster_utils import Cluster
+
+from failsoft.gpu.process.prctl import set_name, tie_to_parent
+
+# Each of the two has room for both replicas, so that one is enough once the other is lost.
+_CPUS = 2
+
+
+def main() -> None:
+    """Run the cluster until nobody needs it."""
+    tie_to_parent(os.getppid())
+    set_name("failsoft-nodes")
+    # Nobody else needs Ray's page, and nothing is told to anybody.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    head = {"num_cpus": 0, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        nodes = [cluster.add_node(num_cpus=_CPUS) for _ in range(2)]
+        print(cluster.address, flush=True)
+        for line in sys.stdin:
+            _kill_node_of(int(line.split()[1]), cluster, nodes)
+    finally:
+        cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _kill_node_of(pid: int, cluster: Any, nodes: list[Any]) -> None:
+    """Kill the node whose daemon is among the process's forefathers."""
+    forefathers = {each.pid for each in psutil.Process(pid).parents()}
+    for node in nodes:
+        daemons = {info.process.pid for info in node.all_processes["raylet"]}
+        if daemons & forefathers:
+            cluster.remove_node(node, allow_graceful=False)
+            nodes.remove(node)
+            return
+
+
+if __name__ == "__main__":
+    main()

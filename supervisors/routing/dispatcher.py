@@ -130,9 +130,7 @@ class Dispatcher(Suspecting):
         is_poison = failure.lost_worker and self._is_poison(route, target, failure, now)
         self._count(attempt, attempt.is_fault(failure, now), now)
         target.line.release(now, None)
-        is_refusal = getattr(error, "is_refusal", False) or target.spec.is_pool
-        if failure.is_models_fault and not is_refusal:
-            target.crashes()  # by this error the actor ends as well
+        target.failed(failure, now, is_refusal=getattr(error, "is_refusal", False))
         if is_poison:
             self._refuse(route, self._poisoned(route), now)
         elif route.is_canary:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from random import Random
 from typing import Any
 
 from failsoft.messages import ContextLengthExceeded
@@ -12,6 +13,7 @@ from failsoft.supervisors.routing.admission import Admitted, Refused
 from failsoft.supervisors.routing.candidate import Candidate
 from failsoft.supervisors.routing.circuit import CircuitState
 from failsoft.supervisors.routing.moves import CallOff, HedgeLater, LookLater, Move, Send, Tell
+from failsoft.supervisors.routing.ordering import least_loaded
 from failsoft.supervisors.routing.policy import RoutePolicy
 from failsoft.supervisors.routing.route import Attempt, Route, Stage
 from failsoft.supervisors.routing.target import Target
@@ -25,8 +27,11 @@ SHED = "shed"
 class Placing:
     """Know the targets, in order of priority, and put requests in front of them."""
 
+    _random: Random
+
     def __init__(self, candidates: Sequence[Candidate], policy: RoutePolicy) -> None:
         self.policy = policy
+        self._are_equals = policy.prefer == "least_loaded"
         self.targets = {
             spec.id: Target(spec, policy, is_first=spec is candidates[0]) for spec in candidates
         }
@@ -46,7 +51,10 @@ class Placing:
         busy: list[Target] = []
         hopeful: list[Target] = []
         is_held_back = False
-        for target in self.targets.values():
+        targets: Iterable[Target] = self.targets.values()
+        if self._are_equals:
+            targets = least_loaded(targets, self._random, now)
+        for target in targets:
             if target.id in route.round:
                 continue
             obstacle = self._obstacle(target, route, left, now)
@@ -155,7 +163,7 @@ class Placing:
                 return False
         attempt = Attempt(route, target, permit or 0, now, is_hedge)
         target.attempts[attempt] = None
-        route.sent(attempt, target.is_first)
+        route.sent(attempt, self._are_equals or target.is_first)
         self._moves.append(Send(attempt))
         if permit.__class__ is not int and target.breaker is not None:  # a probe's is its own kind
             self._heed_circuit(target, now)
@@ -224,7 +232,7 @@ class Placing:
         if route.first_at is None:
             route.first_at = now
         route.model = target.called
-        route.was_fallback = not target.is_first
+        route.was_fallback = not (self._are_equals or target.is_first)
         if target.first_answers is not None:
             target.first_answers.observe(now - attempt.began_at)
         if len(route.attempts) > 1:

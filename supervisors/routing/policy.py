@@ -31,6 +31,9 @@ class RoutePolicy(msgspec.Struct, frozen=True, kw_only=True):
         the same model goes on after what the reader has, or the same one when it is restarted;
         ``continue``: so does another model where that one can't, and the last chunk says so;
         None: it ends with the error.
+    prefer: which candidate is asked first: ``first``, the first in their order, the others standing
+        in for it; ``least_loaded``, of equals, such as servers of the same model, the one with the
+        fewest of this router's requests in hand, and none of them is a fallback.
     while_busy: what becomes of requests for a candidate that has as many as it gains by:
         ``fallback``, to the next one that has room, and they queue only where none has;
         ``wait``: they queue for it, while their deadline allows.
@@ -49,6 +52,7 @@ class RoutePolicy(msgspec.Struct, frozen=True, kw_only=True):
     hedge: Hedge | None = None
     degradation: Degradation | None = Degradation()
     resume: Literal["same", "continue"] | None = "same"
+    prefer: Literal["first", "least_loaded"] = "first"
     while_busy: Literal["fallback", "wait"] = "fallback"
     while_restarting: Literal["fallback", "wait"] | float = "fallback"
 
@@ -57,6 +61,8 @@ class RoutePolicy(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"retries must be at least 0; it is {self.retries}")
         if self.resume not in ("same", "continue", None):
             raise ValueError(f"resume must be 'same', 'continue' or None; it is {self.resume!r}")
+        if self.prefer not in ("first", "least_loaded"):
+            raise ValueError(f"prefer must be 'first' or 'least_loaded'; it is {self.prefer!r}")
         if self.while_busy not in ("fallback", "wait"):
             raise ValueError(f"while_busy must be 'fallback' or 'wait'; it is {self.while_busy!r}")
         if self.wait_up_to is None:

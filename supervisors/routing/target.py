@@ -10,6 +10,7 @@ import msgspec
 from failsoft.supervisors.routing.admission import Line
 from failsoft.supervisors.routing.candidate import Candidate
 from failsoft.supervisors.routing.circuit import Circuit, CircuitState
+from failsoft.supervisors.routing.failure import Failure
 from failsoft.supervisors.routing.first_answers import FirstAnswers
 from failsoft.supervisors.routing.policy import RoutePolicy
 from failsoft.supervisors.routing.ready_time import ReadyTimes
@@ -51,6 +52,7 @@ class Target:
     known_generation: of the circuit, as last told of.
     blamed: the fingerprints of what was in work when a worker of it was lost, each with that
         worker, until it is started again.
+    rests_until: it has asked to be left alone until then; of equals, the others are asked first.
     is_counted: the failure that its next end is due to has been counted.
     """
 
@@ -70,6 +72,7 @@ class Target:
         "is_ready",
         "known_generation",
         "line",
+        "rests_until",
         "spec",
         "starts_at",
         "times",
@@ -92,6 +95,7 @@ class Target:
         self.is_choosy = spec.is_choosy
         self.is_ready = False
         self.is_counted = False
+        self.rests_until = 0.0
         self.blamed: set[tuple[object, str]] = set()
         self.is_down = False
         self.is_drained = False
@@ -99,6 +103,12 @@ class Target:
         self.starts_at: float | None = None
         self.known_generation = 0
         self.attempts: dict[Attempt, None] = {}
+
+    def failed(self, failure: Failure, now: float, *, is_refusal: bool) -> None:
+        """Take note of a failure. is_refusal: the actor goes on all the same."""
+        self.rests_until = now + failure.retry_after
+        if failure.is_models_fault and not is_refusal and not self.spec.is_pool:
+            self.crashes()
 
     def crashes(self) -> None:
         """Take note of a crash that has been counted: what else it had in hand fails by it too."""

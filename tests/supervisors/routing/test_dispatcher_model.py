@@ -91,6 +91,7 @@ POLICIES = {
     "all": (FULL, CANDIDATES),
     "none": (BARE, BARE_CANDIDATES),
     "waiting": (WAITING, CANDIDATES),
+    "equals": (replace(FULL, prefer="least_loaded"), CANDIDATES),
 }
 
 

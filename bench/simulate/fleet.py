@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from bench.simulate.ask import Ask
+from bench.simulate.clients import PATIENCE, Clients
 from bench.simulate.family import Family, World, candidates_of
 from bench.simulate.ledger import Ledger
 from bench.simulate.model import Model, ModelKind, Storage
@@ -12,13 +13,9 @@ from bench.simulate.plain import Plain
 from bench.simulate.routed import Routed
 from bench.simulate.timeline import Timeline
 from bench.simulate.variants import Variant
-from failsoft.messages import GenerateText
 
 CANDIDATES = 3
 CLIENTS_BEGIN = 20.0
-PATIENCE = (15.0, 30.0, 60.0)
-TENANTS = ("", "north", "south", "east", "west")
-LONGEST_ANSWER = 2048
 # The share of the fleet's models that can load at a time without making each other slower.
 LOADED_AT_ONCE = 0.1
 
@@ -37,8 +34,7 @@ class Fleet:
         self.left: dict[Model, float] = {}
         self.rate = 0.0
         self.is_open = True
-        self._clients = Random(f"{seed} clients")
-        self._asked = 0
+        self._clients = Clients(self.kind, Random(f"{seed} clients"))
         self._storage = Storage()
         world = World(self.kind, self.timeline, self.ledger, self._storage)
         candidates = candidates_of(CANDIDATES)
@@ -92,20 +88,9 @@ class Fleet:
     def _next_client(self, _: None) -> None:
         if not self.is_open:
             return
-        chance = self._clients
-        self.timeline.after(chance.expovariate(self.rate), self._next_client, None)
-        mean, sigma = self.kind.mean_tokens, self.kind.sigma
-        tokens = int(mean * chance.lognormvariate(-sigma * sigma / 2, sigma)) + 1
-        self._asked += 1
-        request = GenerateText(
-            f"question {self._asked}",
-            max_tokens=min(tokens, LONGEST_ANSWER),
-            priority=5 if chance.random() < 0.1 else 0,
-            tenant=TENANTS[int(chance.random() * len(TENANTS))],
-        )
-        patience = PATIENCE[int(chance.random() * len(PATIENCE))]
-        ask = Ask(request, self.timeline.now, patience, is_stream=chance.random() < 0.5)
-        self.ask(self.families[int(chance.random() * len(self.families))], ask)
+        self.timeline.after(self._clients.pause(self.rate), self._next_client, None)
+        ask = self._clients.ask(self.timeline.now)
+        self.ask(self.families[int(self._clients.share() * len(self.families))], ask)
 
     def _look(self, second: int) -> None:
         for family in self.families:

@@ -22,7 +22,7 @@ def draw(runs: Sequence[Figures], folder: Path) -> list[str]:
 
     Without matplotlib, say so and draw none.
     """
-    if not charts.can_draw():
+    if not charts.can_draw() or not runs:
         return []
     return [
         *_drawn(runs, folder / "simulate_served", _served, "answered, of those who came"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import gc
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from time import perf_counter
+from typing import TypeVar
 
 import msgspec
 
@@ -20,20 +22,35 @@ from bench.simulate.figures import Figures
 from bench.simulate.fleet import CANDIDATES
 from bench.simulate.run import simulate
 from bench.simulate.scenarios import SCENARIOS
+from bench.simulate.services import charts as services_charts
+from bench.simulate.services import run as services
+from bench.simulate.services.figures import SharedFigures
+from bench.simulate.services.table import aims_of as services_aims_of
+from bench.simulate.services.table import tables_of as services_tables_of
 from bench.simulate.table import tables_of
 
 FAMILIES = 334
 QUICK_FAMILIES = 20
 SEED = 1
+# Of what may be run, the scenarios of several services over one pool.
+SERVICES = "services"
+_NAMES = [*SCENARIOS, SERVICES]
+
+_JobT = TypeVar("_JobT")
+_FiguresT = TypeVar("_FiguresT")
 
 
 class Details(msgspec.Struct, frozen=True):
-    """Hold all that came of the runs, second by second, which the figures sum up."""
+    """Hold all that came of the runs, second by second, which the figures sum up.
+
+    shared: the runs of several services.
+    """
 
     families: int
     seed: int
     processes: int
     runs: tuple[Figures, ...]
+    shared: tuple[SharedFigures, ...] = ()
 
 
 def plan(scenarios: Iterable[str]) -> list[tuple[str, str]]:
@@ -47,22 +64,21 @@ def plan(scenarios: Iterable[str]) -> list[tuple[str, str]]:
     return sorted(runs, key=asked_for, reverse=True)
 
 
-def _run_one(scenario: str, variant: str, families: int, seed: int) -> Figures:
+def _run_one(run: tuple[str, str], families: int, seed: int) -> Figures:
     gc.collect()  # a fleet refers to itself: the one before this would stay for a while
-    return simulate(scenario, variant, families, seed)
+    return simulate(*run, families, seed)
 
 
 def run_all(
-    runs: Sequence[tuple[str, str]], families: int, seed: int, processes: int
-) -> Iterator[Figures]:
+    call: Callable[[_JobT], _FiguresT], runs: Sequence[_JobT], processes: int
+) -> Iterator[_FiguresT]:
     """Give the figures of each run as it ends."""
     if processes == 1:
-        for scenario, variant in runs:
-            yield _run_one(scenario, variant, families, seed)
+        yield from map(call, runs)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        tasks = [pool.submit(_run_one, *run, families, seed) for run in runs]
+        tasks = [pool.submit(call, run) for run in runs]
         for task in as_completed(tasks):
             yield task.result()
 
@@ -73,7 +89,8 @@ def measure(
     """Run the scenarios under each of their variants, and say how each ended as it does."""
     done: dict[tuple[str, str], Figures] = {}
     runs = plan(scenarios)
-    for figures in run_all(runs, families, seed, processes):
+    call = functools.partial(_run_one, families=families, seed=seed)
+    for figures in run_all(call, runs, processes):
         done[figures.scenario, figures.variant] = figures
         print(
             f"[{len(done)}/{len(runs)}] {figures.scenario}, {figures.variant}: "
@@ -82,21 +99,41 @@ def measure(
     return tuple(done[name, each] for name in scenarios for each in SCENARIOS[name].variants)
 
 
+def measure_services(workers: int, seed: int, processes: int) -> tuple[SharedFigures, ...]:
+    """Run the scenarios of several services, and say how each ended as it does."""
+    done: dict[services.Run, SharedFigures] = {}
+    runs = services.plan()
+    call = functools.partial(services.simulate, workers=workers, seed=seed)
+    for figures in run_all(call, runs, processes):
+        done[figures.scenario, figures.setup, figures.services] = figures
+        print(
+            f"[{len(done)}/{len(runs)}] {figures.scenario}, {figures.setup}, "
+            f"services: {figures.services}: {figures.requests} requests"
+        )
+    return tuple(done[run] for run in runs)
+
+
 def main(arguments: list[str]) -> None:
     """Run, print, and write the figures and their charts."""
     parser = argparse.ArgumentParser(prog="python -m bench simulate", description=simulator.__doc__)
     parser.add_argument("--quick", action="store_true", help="with a small part of the fleet")
-    parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
+    parser.add_argument("--only", nargs="+", choices=_NAMES, default=_NAMES)
     parser.add_argument("--families", type=int, help="routes, of three models each")
+    parser.add_argument("--workers", type=int, help="that several services share")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     options = parser.parse_args(arguments)
     families = options.families or (QUICK_FAMILIES if options.quick else FAMILIES)
+    workers = options.workers or (services.QUICK_WORKERS if options.quick else services.WORKERS)
+    scenarios = [name for name in options.only if name != SERVICES]
     found = Measuring("simulate", "the policies against a fleet that fails", arguments)
     began = perf_counter()
-    runs = measure(options.only, families, options.seed, options.processes)
+    runs = measure(scenarios, families, options.seed, options.processes)
     seconds = perf_counter() - began
-    details = Details(families, options.seed, options.processes, runs)
+    shared: tuple[SharedFigures, ...] = ()
+    if SERVICES in options.only:
+        shared = measure_services(workers, options.seed, options.processes)
+    details = Details(families, options.seed, options.processes, runs, shared)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     written = OUTPUT / "simulate_runs.json"
     written.write_bytes(msgspec.json.format(msgspec.json.encode(details)))
@@ -104,8 +141,12 @@ def main(arguments: list[str]) -> None:
         f"{families * CANDIDATES} models behind {families} routes, seed {options.seed}, in "
         f"{options.processes} processes; nobody's real models: they are modelled"
     )
-    found.figures += [*aims_of(runs), *speed_of(runs, seconds)]
-    found.tables += tables_of(runs)
-    found.charts += charts.draw(runs, OUTPUT)
+    if shared:
+        found.settings["several services"] = f"over one pool of {workers} workers, of four slots"
+    found.figures += [*aims_of(runs), *services_aims_of(shared)]
+    if runs:
+        found.figures += speed_of(runs, seconds)
+    found.tables += [*tables_of(runs), *services_tables_of(shared)]
+    found.charts += [*charts.draw(runs, OUTPUT), *services_charts.draw(shared, OUTPUT)]
     found.write()
     print(f"each run, second by second: {written}")

@@ -29,7 +29,7 @@ class Variant(msgspec.Struct, frozen=True):
     senses_load: bool = False
 
 
-_UNBOUND = Admission(queue_limit=_ENDLESS, limit=Limit.fixed(_ENDLESS), margin=0.0)
+UNBOUND = Admission(queue_limit=_ENDLESS, limit=Limit.fixed(_ENDLESS), margin=0.0)
 _IN_STEP = Backoff(jitter=False)
 
 VARIANTS: Final[dict[str, Variant]] = {
@@ -40,7 +40,7 @@ VARIANTS: Final[dict[str, Variant]] = {
     ),
     "long breaker": Variant(RoutePolicy(breaker=Breaker(open_seconds=60.0, longest_open=600.0))),
     "no budget": Variant(RoutePolicy(budget=None)),
-    "no admission": Variant(RoutePolicy(admission=_UNBOUND)),
+    "no admission": Variant(RoutePolicy(admission=UNBOUND)),
     "no jitter": Variant(RoutePolicy(retry_backoff=_IN_STEP), restarts=_IN_STEP),
     "no poison guard": Variant(RoutePolicy(poison=Poison(workers_lost=_ENDLESS))),
     "hedged": Variant(RoutePolicy(hedge=Hedge())),

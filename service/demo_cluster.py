@@ -1,7 +1,8 @@
 """A Ray cluster of three nodes on this machine, for the demo: a program of its own.
 
 Run as ``python -P -m failsoft.service.demo_cluster``. It prints the cluster's address, and lives
-until its input ends. A line ``kill PID`` kills the node whose worker that process is.
+until its input ends. A line ``kill PID`` kills the node whose worker that process is; ``add`` adds
+another one.
 """
 
 from __future__ import annotations
@@ -31,14 +32,18 @@ def main() -> None:
         nodes = [cluster.add_node(num_cpus=_CPUS) for _ in range(2)]
         print(cluster.address, flush=True)
         for line in sys.stdin:
-            _kill_node_of(int(line.split()[1]), cluster, nodes)
+            match line.split():
+                case ["kill", pid]:
+                    _kill_node_of(int(pid), cluster, nodes)
+                case ["add"]:
+                    nodes.append(cluster.add_node(num_cpus=_CPUS))
     finally:
         cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _kill_node_of(pid: int, cluster: Any, nodes: list[Any]) -> None:
-    """Kill the node whose daemon is among the process's forefathers."""
-    forefathers = {each.pid for each in psutil.Process(pid).parents()}
+    """Kill the node whose daemon the process is, or has among its forefathers."""
+    forefathers = {pid, *(each.pid for each in psutil.Process(pid).parents())}
     for node in nodes:
         daemons = {info.process.pid for info in node.all_processes["raylet"]}
         if daemons & forefathers:

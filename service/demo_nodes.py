@@ -39,6 +39,10 @@ class DemoNodes:
         """Kill the node that the process is on, and all that runs there."""
         self._process.write(f"kill {pid}\n".encode())
 
+    def add_node(self) -> None:
+        """Have one node more, in a while."""
+        self._process.write(b"add\n")
+
     async def __aenter__(self) -> Self:
         self._is_there = asyncio.get_running_loop().create_future()
         self._process = SideProcess(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from bench.storm.ground import Here
 from bench.storm.tree import model_paths
 from failsoft.actors import System
-from failsoft.gpu import WorkerHost
 from failsoft.gpu.memory.process_memory import rss_bytes
 from failsoft.testing.processes import Process, descendants, left_after, open_numbers
 
@@ -20,11 +20,10 @@ _GONE_WITHIN = 2.0
 
 
 class Holdings(msgspec.Struct, frozen=True):
-    """Count what this process holds, and its workers. not_ready: models that don't come back."""
+    """Count what this process holds. not_ready: models that don't come back."""
 
     descriptors: int
     rss_bytes: int
-    workers: int
     orphans: tuple[str, ...]
     not_ready: tuple[str, ...]
 
@@ -32,7 +31,8 @@ class Holdings(msgspec.Struct, frozen=True):
 class Family:
     """Remember every process that there was below this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, ground: Here) -> None:
+        self._ground = ground
         self._seen: set[Process] = set(descendants())
 
     def __repr__(self) -> str:
@@ -45,7 +45,8 @@ class Family:
     def orphans(self) -> tuple[str, ...]:
         """Give those that live on outside of this process's family."""
         left = left_after(self._seen - set(descendants()), _GONE_WITHIN)
-        return tuple(str(each) for each in left if not _has_ended(each))
+        living = (str(each) for each in left if not _has_ended(each))
+        return tuple(each for each in living if self._ground.is_left(each))
 
 
 def _has_ended(process: Process) -> bool:
@@ -57,31 +58,29 @@ def _has_ended(process: Process) -> bool:
     return stat.rpartition(")")[2].split()[0] == "Z"
 
 
-async def holdings(system: System, family: Family) -> Holdings:
+async def holdings(system: System, family: Family, ground: Here) -> Holdings:
     """Wait until all models are ready, and take stock."""
-    not_ready = await _settle(system)
+    not_ready = await _settle(system, ground)
     gc.collect()
-    workers = system.extension(WorkerHost).statistics().workers
-    return Holdings(len(open_numbers()), rss_bytes(), workers, family.orphans(), not_ready)
+    return Holdings(len(open_numbers()), rss_bytes(), family.orphans(), not_ready)
 
 
-async def _settle(system: System) -> tuple[str, ...]:
+async def _settle(system: System, ground: Here) -> tuple[str, ...]:
     """Give the models that aren't ready in time, with their spares, and workers too many."""
     until = system.clock.now() + _READY_WITHIN
     # Not all of it is told by events.
-    while (restless := _restless(system)) and system.clock.now() < until:  # noqa: ASYNC110
+    while (restless := _restless(system, ground)) and system.clock.now() < until:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     return restless
 
 
-def _restless(system: System) -> tuple[str, ...]:
+def _restless(system: System, ground: Here) -> tuple[str, ...]:
     # One that is being restarted shows nothing.
     shown = {node.path: node.shows for node in system.tree()[0].walk()}
     models = {path: shown.get(path, {}) for path in model_paths()}
     unready = [path for path, shows in models.items() if shows.get("model_state") != "ready"]
     spares = [shows["standby"] for shows in models.values() if shows.get("standby") is not None]
     unready += [f"a spare: {state}" for state in spares if state != "ready"]
-    now = system.extension(WorkerHost).statistics()
-    if not unready and (now.workers, now.waiting) != (len(models) + len(spares), 0):
-        unready.append(f"{now.workers} workers and {now.waiting} to come for {len(models)} models")
+    if not unready and (said := ground.miscounted(system, len(models) + len(spares))):
+        unready.append(said)
     return tuple(unready)

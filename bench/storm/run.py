@@ -11,6 +11,7 @@ from time import monotonic
 
 from bench.storm.callers import Callers
 from bench.storm.calm import Family, Holdings, holdings
+from bench.storm.ground import HERE, Here
 from bench.storm.ledger import Ledger
 from bench.storm.report import Report
 from bench.storm.tree import router_paths, tree
@@ -20,8 +21,6 @@ from failsoft.messages.events import WorkerEnded, WorkerHung
 from failsoft.testing import LeakFound, running_system
 
 CALLERS = 16
-# Seconds, on the average, from one kill to the next.
-PAUSE = 0.15
 # Of the kills, those after which memory counts as what it is.
 _WARM_UP = 0.2
 
@@ -29,10 +28,11 @@ _WARM_UP = 0.2
 class Run:
     """Disturb one system. Its figures are there when it is over."""
 
-    def __init__(self, system: System, seed: int, kills: int, seconds: float) -> None:
+    def __init__(self, system: System, seed: int, kills: int, seconds: float, ground: Here) -> None:
         self.ledger = Ledger(system.events, router_paths())
-        self.trouble = Trouble(system, Random(seed))
-        self.family = Family()
+        self.trouble = Trouble(system, Random(seed), ground)
+        self.family = Family(ground)
+        self._ground = ground
         self.ended: Counter[str] = Counter()
         self._system = system
         self._callers = Callers(system, self.ledger, seed, CALLERS)
@@ -57,7 +57,7 @@ class Run:
     async def _trouble(self, kills: int, tell: Callable[[str], object]) -> None:
         """Make trouble until there were ``kills`` in all, or the time is over."""
         while self.trouble.kills < kills and monotonic() < self._until:
-            await asyncio.sleep(self._random.expovariate(1 / PAUSE))
+            await asyncio.sleep(self._random.expovariate(1 / self._ground.pause))
             hit = self.trouble.kills
             await self.trouble.happen()
             self.family.note()
@@ -66,7 +66,7 @@ class Run:
 
     async def _rest(self) -> Holdings:
         await self._callers.pause()
-        return await holdings(self._system, self.family)
+        return await holdings(self._system, self.family, self._ground)
 
     def _hear(self, event: object) -> None:
         if isinstance(event, WorkerHung):
@@ -76,23 +76,28 @@ class Run:
 
 
 @contextlib.asynccontextmanager
-async def _disturbed(seed: int, left: list[str]) -> AsyncIterator[System]:
+async def _disturbed(seed: int, left: list[str], ground: Here) -> AsyncIterator[System]:
     """Run the tree; write down what it leaves behind."""
     try:
         async with running_system(seed=seed) as system:
-            await system.spawn(tree().start, "root")
+            await system.spawn(tree(ground.worker).start, "root")
             yield system
     except LeakFound as leak:
-        left += (*leak.tasks, *leak.descriptors, *leak.processes, *leak.errors)
+        left += (*leak.tasks, *leak.descriptors, *leak.errors)
+        left += (each for each in leak.processes if ground.is_left(each))
 
 
 async def run(
-    seed: int, kills: int, seconds: float = 300.0, tell: Callable[[str], object] = print
+    seed: int,
+    kills: int,
+    seconds: float = 300.0,
+    tell: Callable[[str], object] = print,
+    ground: Here = HERE,
 ) -> Report:
     """Kill ``kills`` processes, in at most ``seconds``, and give the figures."""
     began, left = monotonic(), list[str]()
-    async with _disturbed(seed, left) as system:
-        disturbed = Run(system, seed, kills, seconds)
+    async with _disturbed(seed, left, ground) as system:
+        disturbed = Run(system, seed, kills, seconds, ground)
         before, after = await disturbed.go(tell)
     ledger, trouble = disturbed.ledger, disturbed.trouble
     orphans = {*before.orphans, *after.orphans, *disturbed.family.orphans()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from failsoft.gpu import WorkerSpec
 from failsoft.gpu.script import Echo, Pause, Progress, Raise, Script, When
 from failsoft.gpu.scripted import scripted
 from failsoft.supervisors import (
@@ -47,14 +48,14 @@ ROUTERS: dict[str, tuple[dict[str, Any], tuple[str, ...], bool]] = {
 }
 
 
-def tree() -> ChildSpec:
+def tree(worker: WorkerSpec = WORKER) -> ChildSpec:
     """Describe it."""
-    return supervisor("root", *(_router(name) for name in ROUTERS))
+    return supervisor("root", *(_router(name, worker) for name in ROUTERS))
 
 
-def _router(name: str) -> Candidate | ChildSpec:
+def _router(name: str, worker: WorkerSpec) -> Candidate | ChildSpec:
     policy, models, has_standby = ROUTERS[name]
-    candidates = (model(each, WORKER, shutdown=5.0, standby=has_standby) for each in models)
+    candidates = (model(each, worker, shutdown=5.0, standby=has_standby) for each in models)
     return router(
         name,
         *candidates,

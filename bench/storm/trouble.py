@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections import Counter
 from random import Random
 
 from bench.storm.blows import draw_moment, draw_signal
+from bench.storm.ground import Here
 from bench.storm.tree import ROUTERS, model_paths
 from bench.storm.victims import Victims
 from failsoft.actors import System
@@ -27,12 +27,13 @@ class Trouble:
     by_moment, by_signal: the processes that were sent a signal. out_of_memory: injected.
     """
 
-    def __init__(self, system: System, random: Random) -> None:
+    def __init__(self, system: System, random: Random, ground: Here) -> None:
         self.by_moment: Counter[str] = Counter()
         self.by_signal: Counter[str] = Counter()
         self.out_of_memory = 0
         self._system = system
         self._random = random
+        self._ground = ground
         self._victims = Victims(system)
         self._moved = asyncio.Event()
         system.events.subscribe(self._hear, ModelStateChanged)
@@ -51,12 +52,12 @@ class Trouble:
             fault = InjectFault("oom", after_steps=random.randrange(4))
             self._system.ref(random.choice(model_paths())).tell(fault)
             self.out_of_memory += 1
-        wanted = draw_moment(random)
+        wanted = draw_moment(random, self._ground.around)
         match wanted:
             case "stopping":
                 await self._hit_while_stopping()
-            case "template" | "reaper":
-                self._hit(wanted, self._victims.parents().get(wanted, []))
+            case _ if wanted in self._ground.around:
+                self._hit(wanted, self._ground.victims(self._system).get(wanted, []))
             case _:
                 await self._hit_in(wanted)
 
@@ -97,7 +98,7 @@ class Trouble:
             return
         number = draw_signal(self._random, moment)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._random.choice(pids), number)
+            self._ground.hit(moment, self._random.choice(pids), number)
             self.by_moment[moment] += 1
             self.by_signal[number.name] += 1
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Set
 from pathlib import Path
 
 from failsoft.actors import System, TreeNode
-from failsoft.gpu import WorkerHost
 from failsoft.messages.events import WorkerEnded, WorkerSpawned
 from failsoft.testing.processes import descendants
 
@@ -21,7 +20,7 @@ _MOMENTS = {
 
 
 class Victims:
-    """Know a system's worker processes, their template and their reaper."""
+    """Know a system's worker processes."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -34,13 +33,6 @@ class Victims:
     def now(self) -> dict[str, list[int]]:
         """Give their pids, by moment; those that stand by are ``spare``."""
         return by_moment(self._system.tree(), self._workers)
-
-    def parents(self) -> dict[str, list[int]]:
-        """Give the pids of the reaper and of the templates below it."""
-        reaper = self._system.extension(WorkerHost).statistics().reaper_pid
-        if reaper is None:
-            return {}
-        return {"reaper": [reaper], "template": by_name(reaper).get("failsoft-templ", [])}
 
     def _hear(self, event: object) -> None:
         match event:
@@ -66,8 +58,8 @@ def by_moment(tree: Iterable[TreeNode], workers: Set[int]) -> dict[str, list[int
     return found
 
 
-def by_name(head: int) -> dict[str, list[int]]:
-    """Give the pids of the processes below one, by what the kernel calls them."""
+def by_name(head: int | None = None) -> dict[str, list[int]]:
+    """Give the pids of the processes below one, or this one, by what the kernel calls them."""
     found: dict[str, list[int]] = {}
     for process in descendants(head):
         found.setdefault(_name(process.pid), []).append(process.pid)

@@ -45,4 +45,5 @@ def _end_with(keeper: subprocess.Popen[bytes]) -> None:
     """End this actor once the keeper has ended, so that its place is free again."""
     os.waitid(os.P_PID, keeper.pid, os.WEXITED | os.WNOWAIT)
     end_session(keeper.pid)
+    keeper.wait()
     os._exit(0)

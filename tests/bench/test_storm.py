@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 from bench.storm import callers, calm, command
+from bench.storm.ground import HERE
 from bench.storm.ledger import Ledger
 from bench.storm.question import PATIENCE, Question, draw
 from bench.storm.report import MOST_DESCRIPTORS, MOST_RSS_BYTES, Report
@@ -228,7 +229,7 @@ def test_a_process_that_lives_on_outside_of_the_family_is_an_orphan(
 ) -> None:
     """WK-04 One whose parent has ended, and didn't take it along."""
     monkeypatch.setattr(calm, "_GONE_WITHIN", 0.0)
-    family = calm.Family()
+    family = calm.Family(HERE)
     parent = subprocess.Popen(
         ["sh", "-c", "sleep 600 >/dev/null & echo $!; read end"],
         stdin=subprocess.PIPE,

@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, Self, TypeAlias
 import msgspec
 
 from failsoft.supervisors.routing.fair_queue import FairQueue, T, Ticket
-from failsoft.supervisors.routing.limit import AdaptiveLimit, Limit, LimitStatistics
+from failsoft.supervisors.routing.limit import QUICK, AdaptiveLimit, Limit, LimitStatistics
 
 __all__ = [
     "ADMITTED",
@@ -217,7 +217,7 @@ class Line(Generic[T]):
             work = usual_work or 1.0
         self._seconds = seconds if usual is None else usual + _NEWEST * (seconds - usual)
         self._work = work if usual_work is None else usual_work + _NEWEST * (work - usual_work)
-        self._limit.sample(seconds / work, in_flight)
+        self._limit.sample(max(seconds, QUICK) / work, in_flight)
 
     def pause(self) -> None:
         """Give out no slots: the model can't take work. Those who come, wait."""

@@ -236,6 +236,23 @@ def test_latency_is_held_against_the_work_done() -> None:
     assert base == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "least", "most"), [(0.0002, 16, 64), (0.003, 2, 5), (0.1, 1, 3)]
+)
+def test_a_model_of_one_slot_is_given_what_it_does_within_milliseconds(
+    seconds: float, least: int, most: int
+) -> None:
+    """AD-02 A quick one isn't handed one request at a time, since each would cost a wake-up."""
+    line: Line[Request] = Line(Admission())
+    limits = []
+    for _ in range(4000):
+        while line.takes(Request(), 0.0):
+            pass
+        line.release(0.0, line.in_flight * seconds, 1.0)
+        limits.append(line.limit)
+    assert least <= sum(limits[2000:]) / 2000 <= most
+
+
 def test_a_paused_line_admits_nobody_and_resumes_where_it_was() -> None:
     """AD-01 Those who come, wait; what is in work may end meanwhile."""
     line = measured(2, 1.0)

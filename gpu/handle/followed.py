@@ -92,8 +92,7 @@ class FollowedWorker(abc.ABC):
         """
         if self._wire is None or self._gone.is_set():
             return
-        # A worker that waits gets it at once; one that is busy, with the others of this turn.
-        self._wire.send(command, at_once=not self._running)
+        self._wire.send(command)
         if isinstance(command, Run):
             self._running.add(command.id)
             self._liveness.begin(self._loop.time())

@@ -52,7 +52,7 @@ def link(end: socket.socket, broken: list[str]) -> WireLink:
 
 
 async def test_commands_of_one_turn_go_out_together(pair: Pair) -> None:
-    """A worker that is busy gets what one turn of the loop sends in one piece, after it."""
+    """A worker gets what one turn of the loop sends in one piece, after it: it wakes once."""
     ours, theirs = pair
     wire = link(ours, [])
     wire.send(Cancel(1))
@@ -64,7 +64,7 @@ async def test_commands_of_one_turn_go_out_together(pair: Pair) -> None:
 
 
 async def test_a_command_that_goes_at_once(pair: Pair) -> None:
-    """A worker that waits needn't wait for the turn's end; what was sent before goes first."""
+    """What may not wait for the turn's end; what was sent before goes first."""
     ours, theirs = pair
     wire = link(ours, [])
     wire.send(Cancel(1))

@@ -17,6 +17,7 @@ from failsoft.gpu.serving.classify import classify, is_sticky
 from failsoft.gpu.serving.faults import Faults
 from failsoft.gpu.serving.inbox import Inbox, Order
 from failsoft.gpu.serving.pulse import Pulse
+from failsoft.gpu.serving.turns import Turns
 from failsoft.gpu.serving.wire_end import WireEnd
 from failsoft.messages.errors import (
     Cancelled,
@@ -73,6 +74,8 @@ class Answering:
         self._reader = reader
         self._inbox = inbox
         self._wire = wire
+        # Generators do nothing before a step, so one piece tells of all that a step begins.
+        self._tell_begun = wire.hold if isinstance(engine, Turns) else wire.send
         self._pulse = pulse
         self._faults = faults
         self._memory = memory
@@ -124,7 +127,7 @@ class Answering:
             _check(order)
             if is_new:
                 self._memory.check()
-                self._wire.send(Began(run.id))
+                self._tell_begun(Began(run.id))
             order.began = time.monotonic()
             is_in = self._engine.begin(run.id, self._reader.read(run.request))
         except _FAULTS as error:
@@ -151,6 +154,7 @@ class Answering:
         for order in orders:
             order.most_at_once = max(order.most_at_once, len(orders))
         self._bind(orders)
+        self._wire.flush()
         began = time.monotonic()
         try:
             self._faults.before_step()

@@ -9,7 +9,10 @@ from failsoft.gpu.engine import Engine, Step
 
 
 class Turns:
-    """Make a step of each request's generator in turn; the engine's ``max_batch`` at once, or 1."""
+    """Make a step of each request's generator in turn; the engine's ``max_batch`` at once, or 1.
+
+    The engine hears of a request in the first step of it, and not before.
+    """
 
     batch_delay = 0.0
 
@@ -23,7 +26,7 @@ class Turns:
 
     def begin(self, id: int, request: Any) -> bool:
         """Take a request in."""
-        self._answers[id] = self._engine.generate(request)
+        self._answers[id] = self._answer(request)
         return True
 
     def step(self) -> list[Step]:
@@ -41,6 +44,9 @@ class Turns:
         answer = self._answers.pop(id, None)
         if answer is not None:
             answer.close()
+
+    def _answer(self, request: Any) -> Generator[Any, None, Any]:
+        return (yield from self._engine.generate(request))
 
     def _turn(self, id: int, answer: Generator[Any, None, Any]) -> Step:
         try:

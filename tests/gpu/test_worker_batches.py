@@ -11,6 +11,7 @@ import pytest
 
 from failsoft.gpu.engine import Step
 from failsoft.gpu.script import (
+    Die,
     Log,
     Pause,
     Raise,
@@ -65,6 +66,15 @@ async def test_begun_is_told_before_anything_is_done(launch: Launcher, gate: Gat
     for id in ids:
         positions = [at for at, r in enumerate(worker.reports) if getattr(r, "id", None) == id]
         assert isinstance(worker.reports[positions[0]], Began)
+
+
+async def test_what_kills_the_worker_in_its_first_step_was_told_of(launch: Launcher) -> None:
+    """WK-10 It is known as begun, though no heartbeat came between."""
+    script = Script(otherwise=[Die()])
+    worker = await launch.ready(scripted(script, heartbeat_every=60.0, heartbeat_limit=300.0))
+    id = worker.run("deadly")
+    await worker.ended()
+    assert begun(worker) == [id]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +143,18 @@ async def test_a_stop_ends_what_is_begun_and_refuses_the_rest(
     until_all_are_there.close()
 
 
+def test_an_engine_of_generators_hears_of_a_request_in_its_first_step() -> None:
+    """What is begun by a step can be told of before it, for all that are in it at once."""
+    engine = _Echoing()
+    turns = Turns(engine)
+    turns.begin(1, "ab")
+    turns.begin(2, "c")
+    turns.drop(2)
+    assert engine.heard == []
+    assert turns.step() == [Step(1, "a")]
+    assert engine.heard == ["ab"]
+
+
 def test_a_fault_of_a_whole_round_ends_the_first_alone() -> None:
     """So that a fault on command hits one request."""
     turns = Turns(_Echoing())
@@ -152,10 +174,17 @@ class _Echoing:
 
     requests: ClassVar[tuple[type, ...]] = (str,)
 
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
     def load(self, progress: Any) -> dict[str, Any]:
         return {}
 
     def generate(self, request: str) -> Generator[str, None, str]:
+        self.heard.append(request)
+        return self._letters(request)
+
+    def _letters(self, request: str) -> Generator[str, None, str]:
         yield from request
         return request
 

@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: demo demo-cluster serve test check bench chaos soak models clean
+.PHONY: demo demo-cluster serve test check bench chaos chaos-cluster soak models clean
 
 # One plain command each, so that make starts it without a shell: Ctrl-C reaches it once.
 demo: $(READY)
@@ -39,6 +39,10 @@ serve: $(READY)
 # Hundreds of worker processes are killed; a few minutes. The seed is printed.
 chaos: $(READY)
 	@$(BIN)/python -m bench storm
+
+# The same on a Ray cluster of this machine: keepers, actors, the driver and nodes are killed, too.
+chaos-cluster: $(READY)
+	@$(BIN)/python -m bench storm --cluster
 
 # A service under mixed traffic and faults, for so long: nothing is lost, and nothing grows.
 soak: $(READY)

@@ -94,7 +94,7 @@ def demo_tree(
             primary,
             model("understudy", text(max_tokens_limit=UNDERSTUDY_TOKENS), shutdown=2.0),
             model("stand-in", text_worker("failsoft:tiny-text", threads=1), shutdown=2.0),
-            backoff=Backoff(base=0.5),
+            backoff=Backoff(base=0.5, immediate=1),
         ),
     )
 

@@ -47,7 +47,7 @@ from failsoft.supervisors.replay import ActorView, Replay, replayed
 from failsoft.supervisors.routing.admission import Admission
 from failsoft.supervisors.routing.breaker import Breaker, CountWindow, TimeWindow
 from failsoft.supervisors.routing.budget import Budget
-from failsoft.supervisors.routing.candidate import Candidate, candidate, model
+from failsoft.supervisors.routing.candidate import Candidate, candidate, model, remote
 from failsoft.supervisors.routing.degradation import Degradation
 from failsoft.supervisors.routing.hedge import Hedge
 from failsoft.supervisors.routing.limit import Limit
@@ -150,6 +150,7 @@ __all__ = [
     "dynamic_supervisor",
     "model",
     "pool",
+    "remote",
     "replayed",
     "replica",
     "router",

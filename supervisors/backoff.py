@@ -14,6 +14,8 @@ class Backoff(msgspec.Struct, frozen=True):
     The nth wait is drawn evenly from 0 to ``base * factor**(n - 1)``, at most ``cap`` (seconds).
     The jitter spreads over the whole range up to the cap, so that many who failed together
     don't come back together. Without ``jitter`` it is that maximum itself.
+    immediate: so many of the first waits are none: what fails once in a long time, as most do,
+        needn't wait to be there again (as in OTP, and of Kubernetes' containers).
     reset_after: seconds of health after which the count starts again; None stands for twice
         the last wait's maximum, at least 10 s.
     """
@@ -22,6 +24,7 @@ class Backoff(msgspec.Struct, frozen=True):
     factor: float = 2.0
     cap: float = 60.0
     jitter: bool = True
+    immediate: int = 0
     reset_after: float | None = None
 
     def __post_init__(self) -> None:
@@ -31,6 +34,8 @@ class Backoff(msgspec.Struct, frozen=True):
 
     def longest(self, attempt: int) -> float:
         """Give the most seconds that the wait before restart ``attempt`` (from 1) can take."""
+        if attempt <= self.immediate:
+            return 0.0
         try:
             return min(self.cap, self.base * self.factor ** (attempt - 1))
         except OverflowError:  # over what a float holds, and so over any cap
@@ -49,3 +54,5 @@ class Backoff(msgspec.Struct, frozen=True):
 
 
 NO_WAIT = Backoff(base=0.0)
+RESTARTS = Backoff(immediate=1)
+"""What supervisors wait before restarts, where nothing else is said."""

@@ -11,7 +11,7 @@ import msgspec
 
 from failsoft.actors import Actor, Ref, Reply, handles
 from failsoft.messages import Control, Request
-from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.backoff import RESTARTS, Backoff
 from failsoft.supervisors.dynamic_machine import DynamicMachine
 from failsoft.supervisors.errors import NotForDynamic
 from failsoft.supervisors.intensity import Intensity
@@ -23,7 +23,6 @@ from failsoft.supervisors.supervisor import Supervisor
 MAX_CHILDREN = 100_000
 
 _INTENSITY = Intensity()
-_BACKOFF = Backoff()
 
 
 class StartChildWith(Request[Ref], Control, frozen=True):
@@ -58,7 +57,7 @@ class DynamicSupervisor(Supervisor):
         *,
         max_children: int = MAX_CHILDREN,
         intensity: Intensity = _INTENSITY,
-        backoff: Backoff = _BACKOFF,
+        backoff: Backoff = RESTARTS,
     ) -> None:
         _check(template, max_children)
         self._template = template
@@ -107,7 +106,7 @@ def dynamic_supervisor(
     *,
     max_children: int = MAX_CHILDREN,
     intensity: Intensity = _INTENSITY,
-    backoff: Backoff = _BACKOFF,
+    backoff: Backoff = RESTARTS,
     restart: Restart = "permanent",
     significant: bool = False,
 ) -> ChildSpec:

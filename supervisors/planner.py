@@ -20,14 +20,21 @@ from failsoft.supervisors.steps import (
     Wait,
 )
 
+# What can be stopped.
+_UP = (Phase.STARTING, Phase.RUNNING)
+
 
 @dataclass
 class Planner:
-    """Carry out plans: stop their children, wait, start them. The actions gather in order."""
+    """Carry out plans: stop their children, wait, start them. The actions gather in order.
+
+    ends_together: at the supervisor's own end all children are stopped side by side.
+    """
 
     specs: Sequence[ChildSpec]
     strategy: Strategy
     path: str = field(default="", kw_only=True)
+    ends_together: bool = field(default=False, kw_only=True)
     children: dict[str, Child] = field(default_factory=dict, init=False)
     ending: ExitReason | None = field(default=None, init=False)
     _plans: list[Plan] = field(default_factory=list, init=False)
@@ -76,9 +83,12 @@ class Planner:
     def _stop_next(self, plan: Plan) -> bool:
         """See that the next child is being stopped; False where all are down."""
         child = plan.next_to_stop()
-        if child is not None and child.phase is not Phase.STOPPING:
-            self._actions.append(child.halt())
-        return child is not None
+        if child is None:
+            return False
+        is_together = self.ends_together and self.ending is not None
+        stopped = reversed(plan.children) if is_together else (child,)
+        self._actions += [each.halt() for each in stopped if each.phase in _UP]
+        return True
 
     def _wait(self, plan: Plan, now: float) -> None:
         assert plan.cause is not None

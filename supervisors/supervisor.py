@@ -19,7 +19,7 @@ from failsoft.messages.events import (
     SupervisorCompleted,
     SupervisorEscalated,
 )
-from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.backoff import RESTARTS, Backoff
 from failsoft.supervisors.dynamic_machine import DynamicMachine
 from failsoft.supervisors.errors import IntensityExceeded
 from failsoft.supervisors.intensity import Intensity
@@ -56,7 +56,6 @@ from failsoft.supervisors.steps import (
 )
 
 _INTENSITY = Intensity()
-_BACKOFF = Backoff()
 
 
 class PlanDue(Signal, frozen=True):
@@ -80,6 +79,7 @@ class Supervisor(Managed):
     """
 
     shutdown_timeout: ClassVar[float] = INFINITE  # its children have bounds of their own
+    ends_together: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Supervisor(Managed):
         *,
         strategy: Strategy = "one_for_one",
         intensity: Intensity = _INTENSITY,
-        backoff: Backoff = _BACKOFF,
+        backoff: Backoff = RESTARTS,
         auto_shutdown: AutoShutdown = "never",
         cool_down: float | None = None,
     ) -> None:
@@ -101,6 +101,7 @@ class Supervisor(Managed):
                 backoff,
                 auto_shutdown=auto_shutdown,
                 cool_down=cool_down,
+                ends_together=self.ends_together,
             )
         )
 
@@ -236,7 +237,7 @@ def supervisor(
     *children: ChildSpec,
     strategy: Strategy = "one_for_one",
     intensity: Intensity = _INTENSITY,
-    backoff: Backoff = _BACKOFF,
+    backoff: Backoff = RESTARTS,
     auto_shutdown: AutoShutdown = "never",
     restart: Restart = "permanent",
     significant: bool = False,

@@ -27,7 +27,7 @@ from failsoft.actors.handlers import Handler, deferring_handler
 from failsoft.actors.relay import forward
 from failsoft.actors.reply import StreamReply
 from failsoft.messages import GenerateText, InferenceTimeout, ModelOverloaded, Request
-from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.backoff import RESTARTS, Backoff
 from failsoft.supervisors.intensity import Intensity
 from failsoft.supervisors.pool.autoscale import Autoscale
 from failsoft.supervisors.pool.choosing import Affinity
@@ -39,7 +39,6 @@ from failsoft.supervisors.routing.candidate import Candidate, candidate
 from failsoft.supervisors.routing.failure import Failure, NotTaken
 from failsoft.supervisors.routing.limit import Limit
 
-_BACKOFF = Backoff()
 _INTENSITY = Intensity()
 _BREAKER = Breaker()
 _BURST = 10_000
@@ -87,7 +86,7 @@ class Pool(Sized):
         affinity: Affinity | None = None,
         autoscale: Autoscale | None = None,
         breaker: Breaker | None = _BREAKER,
-        backoff: Backoff = _BACKOFF,
+        backoff: Backoff = RESTARTS,
         intensity: Intensity = _INTENSITY,
         cool_down: float | None = 60.0,
         shutdown: float | None = None,
@@ -181,9 +180,9 @@ class Pool(Sized):
             self.context.crash(error)
 
     def _failed(self, sent: Sent, error: BaseException) -> None:
-        self._look_around()
-        self._detach(sent)
         job, replica, failure = sent.job, sent.replica, Failure.of(error)
+        self._look_at(replica)
+        self._detach(sent)
         replica.failed(sent, self._now(), failure)
         self._heed_circuit(replica)
         job.last = error

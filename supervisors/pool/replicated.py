@@ -48,6 +48,9 @@ class Recipe(msgspec.Struct):
 class Replicated(Steered[Replica]):
     """Know which replicas are ready, and have single ones come and go."""
 
+    # They are equals: no one needs another, and one by one a hundred workers would take minutes.
+    ends_together = True
+
     def __init__(
         self,
         recipe: Recipe,
@@ -115,7 +118,7 @@ class Replicated(Steered[Replica]):
         coming, self._coming = self._coming, None
         assert coming is not None
         coming.timer.cancel()
-        self._look_around()
+        self._look_at(self._replicas.targets[coming.id])
         self._came(coming.id)
 
     def _fail_to_come(self, why: str) -> None:
@@ -134,7 +137,7 @@ class Replicated(Steered[Replica]):
         replica = self._replicas.targets.get(id)
         if replica is not None:
             replica.is_drained = True
-            self._look_around()
+            self._look_at(replica)
         self._end_leaving()
 
     def _end_leaving(self) -> None:
@@ -178,7 +181,9 @@ class Replicated(Steered[Replica]):
 
     @handles(ChildReadiness)
     def _child_readiness(self, message: ChildReadiness) -> None:
-        self._look_around()
+        replica = self._replicas.targets.get(message.child.name)
+        if replica is not None:
+            self._look_at(replica)
         coming = self._coming
         # It may be that it was ready, and isn't any more.
         if coming is not None and message.child.name == coming.id and message.child.is_ready:
@@ -189,12 +194,18 @@ class Replicated(Steered[Replica]):
         self._let_in()
 
     def _look_around(self) -> None:
-        """See who is ready: a replica that fails says so before the message of it is handled."""
-        coming = None if self._coming is None else self._coming.id
         for replica in self._replicas.targets.values():
-            cell = self._cells.get(replica.id)
-            is_ready = cell is not None and cell.is_ready and not replica.is_drained
-            self._replicas.set_ready(replica, is_ready and replica.id != coming)
+            self._look_at(replica)
+
+    def _look_at(self, replica: Replica) -> None:
+        """See whether it is ready: where it fails, it says so before the message of that comes.
+
+        At one, not at all: each tells of itself, and to look at thousands for each would be long.
+        """
+        cell = self._cells.get(replica.id)
+        is_coming = self._coming is not None and self._coming.id == replica.id
+        is_ready = cell is not None and cell.is_ready and not replica.is_drained
+        self._replicas.set_ready(replica, is_ready and not is_coming)
         self.context.set_ready(self._replicas.ready > 0)
 
     def _start(self, id: str) -> None:
@@ -218,7 +229,7 @@ class Replicated(Steered[Replica]):
     def _has_ended(self, id: str, reason: ExitReason) -> None:
         replica = self._replicas.targets.get(id)
         if replica is not None:
-            self._look_around()
+            self._look_at(replica)
             replica.ended(is_failure=reason.is_abnormal, now=self._now())
             self._heed_circuit(replica)
             self._recall(replica)

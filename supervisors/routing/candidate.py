@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from failsoft.actors import Actor, ModelActor, WorkerSpec
+from failsoft.actors import Actor, ModelActor, RemoteModel, RemoteSpec, WorkerSpec
 from failsoft.messages import Request
 from failsoft.supervisors.routing.admission import Admission
 from failsoft.supervisors.routing.breaker import Breaker
@@ -98,3 +98,12 @@ def model(
     fields.setdefault("at_once", worker.at_once)
     start = functools.partial(ModelActor, worker, **options)
     return candidate(id, start, **fields)
+
+
+def remote(id: str, spec: RemoteSpec, **fields: Any) -> Candidate:
+    """Describe a model behind an OpenAI-compatible server, as a router's candidate.
+
+    See ``Candidate`` and ``ChildSpec`` for the ``fields``.
+    """
+    fields.setdefault("at_once", spec.max_concurrent)
+    return candidate(id, functools.partial(RemoteModel, spec), **fields)

@@ -21,7 +21,7 @@ from failsoft.actors.tracing import Tracing
 from failsoft.messages import GenerateText, InferenceTimeout, Request
 from failsoft.messages.events import RequestFinished
 from failsoft.messages.trace_events import AttemptEnded
-from failsoft.supervisors.backoff import Backoff
+from failsoft.supervisors.backoff import RESTARTS, Backoff
 from failsoft.supervisors.intensity import Intensity
 from failsoft.supervisors.routing.candidate import Candidate
 from failsoft.supervisors.routing.carried import (
@@ -53,7 +53,6 @@ from failsoft.supervisors.routing.route import Attempt, Route
 from failsoft.supervisors.spec import ChildSpec, check_family
 from failsoft.supervisors.steps import Exited, SupervisorInput
 
-_RESTART_BACKOFF = Backoff()
 _INTENSITY = Intensity()
 _BURST = 10_000
 
@@ -87,7 +86,7 @@ class Router(Operated):
         *,
         requests: Sequence[type[Request[Any]]] = (GenerateText,),
         policy: RoutePolicy | None = None,
-        backoff: Backoff = _RESTART_BACKOFF,
+        backoff: Backoff = RESTARTS,
         intensity: Intensity = _INTENSITY,
         cool_down: float | None = 60.0,
         **options: Any,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from failsoft.actors import System
 from failsoft.messages.events import ChildRestarted, Event, RestartScheduled
-from failsoft.supervisors import Backoff, ChildSpec
+from failsoft.supervisors import Backoff, ChildSpec, Supervisor
 
 from .family import PLENTY, Fail, Family, quiet
 
@@ -37,6 +37,19 @@ async def test_each_wait_is_longer_up_to_the_cap(system: System, events: list[Ev
     due = [event.at + event.delay for event in scheduled(events)]
     assert back == pytest.approx(due)
     assert [event.attempt for event in scheduled(events)] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.anyio
+async def test_the_first_restart_comes_at_once(system: System, events: list[Event]) -> None:
+    """SV-15 Where nothing else is said; each later one waits, and after health it is so again."""
+    family = Family(system)
+    await system.spawn(lambda: Supervisor([family.spec("a")]), "root")
+    for healthy in (0, 0, 0, 60):
+        await asyncio.sleep(healthy)
+        family.tell("a", Fail())
+        await quiet()
+        await asyncio.sleep(scheduled(events)[-1].delay)
+    assert [event.delay > 0 for event in scheduled(events)] == [False, True, True, False]
 
 
 @pytest.mark.anyio
@@ -102,6 +115,7 @@ backoffs = st.builds(
     factor=st.floats(1, 1e6),
     cap=st.floats(0, 1e9),
     jitter=st.booleans(),
+    immediate=st.integers(0, 3),
 )
 
 
@@ -113,7 +127,9 @@ def test_a_wait_lies_between_nothing_and_its_longest(
     longest = backoff.longest(attempt)
     assert 0 <= backoff.delay(attempt, random) <= longest <= backoff.cap
     assert longest <= backoff.longest(attempt + 1)
-    if attempt == 1:
+    if attempt <= backoff.immediate:
+        assert longest == 0
+    elif attempt == 1:
         assert longest == min(backoff.base, backoff.cap)
     if not backoff.jitter:
         assert backoff.delay(attempt, random) == longest

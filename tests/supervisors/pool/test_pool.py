@@ -18,7 +18,7 @@ from tests.supervisors.routing.crowd_actors import (
 )
 from tests.supervisors.routing.router_actors import BROKEN, HELLO, loading, of_kind, scripted
 
-from failsoft.actors import Actor, Ref, System, handles
+from failsoft.actors import Actor, ExitReason, Ref, System, handles
 from failsoft.gpu.scripted import scripted as scripted_worker
 from failsoft.messages import (
     GenerateText,
@@ -44,6 +44,7 @@ from failsoft.supervisors import (
     router,
 )
 from failsoft.supervisors.pool import Pool, Recipe, pool
+from failsoft.supervisors.pool.replica import Replica
 
 pytestmark = pytest.mark.anyio
 
@@ -104,6 +105,33 @@ async def test_a_pool_is_ready_with_its_first_replica(system: System) -> None:
     await asyncio.sleep(2)
     assert ref.address.is_ready  # type: ignore[attr-defined]
     assert (await ref.ask(HELLO)).text == "B"
+
+
+async def test_a_replica_that_comes_to_be_ready_has_itself_looked_at_alone(system: System) -> None:
+    """To look at all of them each time would make a large pool's start grow with their square."""
+    looked_at: list[str] = []
+
+    class Watched(Pool):
+        def _look_at(self, replica: Replica) -> None:
+            looked_at.append(replica.id)
+            super()._look_at(replica)
+
+    await system.spawn(lambda: Watched(Recipe(scripted("A"), 20)), "pool")
+    await settled()
+    assert sorted(map(int, looked_at)) == list(range(1, 21))
+
+
+async def test_replicas_are_stopped_side_by_side(system: System) -> None:
+    """The slowest is what it takes: none needs another, and there may be hundreds of them."""
+
+    class SlowToStop(Actor):
+        async def on_stop(self, reason: ExitReason) -> None:
+            await asyncio.sleep(3)
+
+    ref = await spawn_pool(system, SlowToStop, 4)
+    began = system.clock.now()
+    await system.stop(ref)
+    assert system.clock.now() - began == pytest.approx(3)
 
 
 async def test_what_a_lost_replica_had_not_begun_goes_to_another(system: System) -> None:

@@ -308,7 +308,8 @@ async def test_the_route_is_ready_while_one_candidate_is() -> None:
         return node.is_ready
 
     async with System() as system:
-        spec = router("text", candidate("a", scripted(WorkerLost("gone"), "A")))
+        only = candidate("a", scripted(WorkerLost("gone"), "A"))
+        spec = router("text", only, backoff=Backoff(jitter=False))
         ref = await system.spawn(spec.start, "text")
         await asyncio.sleep(0.01)
         assert is_ready(system.tree()[0])

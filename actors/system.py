@@ -193,9 +193,9 @@ class System:
         """Give the actor that is registered under ``name``; None where there is none."""
         return self.registry.whereis(name)
 
-    def tree(self) -> tuple[TreeNode, ...]:
-        """Give a frozen picture of all actors as they are now, from the top."""
-        return tuple(snapshot(cell) for cell in self._top.values())
+    def tree(self, *, leaves: bool = True) -> tuple[TreeNode, ...]:
+        """Give a frozen picture of all actors now; without ``leaves``, of those with children."""
+        return tuple(snapshot(cell, leaves=leaves) for cell in self._top.values())
 
     def statistics(self) -> SystemStatistics:
         """Count what is in the system now, and what became of it so far."""

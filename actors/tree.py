@@ -51,8 +51,8 @@ class TreeNode(msgspec.Struct, frozen=True):
             yield from child.walk()
 
 
-def snapshot(cell: Cell) -> TreeNode:
-    """Take a picture of ``cell`` and what is below it."""
+def snapshot(cell: Cell, *, leaves: bool = True) -> TreeNode:
+    """Take a picture of ``cell`` and what is below it, those without children if ``leaves``."""
     control, work = cell.mailbox.depths()
     serving = cell.serving
     return TreeNode(
@@ -68,7 +68,11 @@ def snapshot(cell: Cell) -> TreeNode:
         restarts=max(0, cell.incarnation - 1),
         is_ready=cell.is_ready,
         shows=_shown(cell),
-        children=tuple(snapshot(child) for child in (cell.children or {}).values()),
+        children=tuple(
+            snapshot(child, leaves=leaves)
+            for child in (cell.children or {}).values()
+            if leaves or child.children
+        ),
         waiting_until=_waiting_until(cell),
     )
 

@@ -9,6 +9,7 @@ caller's text, and are bounded besides.
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from importlib import metadata
 from typing import Final
 
@@ -39,21 +40,24 @@ _ANSWERED = (*_ASKED, "gen_ai_response_model")
 class Metrics:
     """Hold the metrics, in a registry of their own. Made once; actors come and go.
 
-    most_values: of each label, over all metrics; the rest is ``other``.
+    most_values: of each label, over all metrics of requests, over all of actors and workers, and
+        over mailboxes; the rest is ``other``.
     most_series: of each metric; the rest is one series more, of ``other`` alone.
     """
 
     def __init__(self, *, most_values: int = MOST_VALUES, most_series: int = MOST_SERIES) -> None:
         self.registry = CollectorRegistry()
-        self.bound = LabelBound(most_values)
+        self.bound, self._bound_of_actors = LabelBound(most_values), LabelBound(most_values)
         make = Families(self.registry, self.bound, most_series)
+        # With a bound of their own: a pool's many workers would leave the routers no room.
+        of_actors = Families(self.registry, self._bound_of_actors, most_series)
         self._add_requests(make)
         self._add_routing(make)
-        self._add_tree(make)
-        self._add_workers(make)
+        self._add_tree(of_actors)
+        self._add_workers(of_actors)
         self._add_http(make)
         self._add_own(make)
-        # With a bound of its own: all actors have a mailbox, and would leave the others no room.
+        # And these once more: all actors have a mailbox, and would leave the others no room.
         self.mailbox = Families(self.registry, LabelBound(most_values), most_series).levels(
             "failsoft_mailbox_messages", "Messages that wait in a mailbox.", "path", "lane"
         )
@@ -248,6 +252,11 @@ class Metrics:
         Info("failsoft_build", "What this is.", registry=self.registry).info(
             {"version": metadata.version("failsoft"), "python": platform.python_version()}
         )
+
+    @property
+    def refused_labels(self) -> Counter[str]:
+        """Give how often there was ``other`` in place of a value, by label."""
+        return Counter(self.bound.refused) + Counter(self._bound_of_actors.refused)
 
     def forget(self, path: str) -> None:
         """Take out what the actor at ``path`` and those below it have now; counts stay."""

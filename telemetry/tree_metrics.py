@@ -10,7 +10,8 @@ from failsoft.telemetry.active_requests import ActiveRequests
 from failsoft.telemetry.metrics import Metrics
 from failsoft.telemetry.probes import candidates_of, degradation_of
 
-# A picture of more actors takes too long for the event loop at each scrape.
+# A picture of more actors takes too long for the event loop at each scrape: then only of those
+# with children, routers and pools among them, which tell of the models in front of which they are.
 MOST_ACTORS: Final = 1000
 CIRCUIT_STATES = ("closed", "open", "half_open")
 LEVELS = ("full", "reduced", "minimal")
@@ -20,11 +21,10 @@ MODEL_STATES = tuple(state.value for state in ModelState)
 
 def refresh(metrics: Metrics, system: System) -> None:
     """Bring up to date what no event tells: the tree's picture, and what was counted elsewhere."""
-    if sum(1 for _ in system.paths) <= MOST_ACTORS:
-        read_tree(metrics, system.tree())
+    read_tree(metrics, system.tree(leaves=sum(1 for _ in system.paths) <= MOST_ACTORS))
     metrics.tasks.set(to=len(asyncio.all_tasks()))
     metrics.dead_letters.catch_up(system.dead_letters.counts())
-    metrics.refused.catch_up(metrics.bound.refused)
+    metrics.refused.catch_up(metrics.refused_labels)
     for kind, count in system.extension(ActiveRequests).counts.items():
         metrics.http_active.set(*kind, to=count)
 

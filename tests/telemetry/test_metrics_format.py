@@ -154,10 +154,7 @@ class Loaded(Actor):
 async def test_the_picture_of_the_tree_tells_what_no_event_has(
     system: System, monkeypatch: pytest.MonkeyPatch, is_late: bool
 ) -> None:
-    """TL-08 Circuits that never changed, and queues: as the actor starts, and at each scrape.
-
-    Not at a scrape where there are very many actors.
-    """
+    """TL-08 Circuits that never changed, and queues: as the actor starts, and at each scrape."""
     tree = router("text", candidate("fine", Fine))
     if not is_late:
         await system.spawn(MetricsActor, "metrics")
@@ -175,6 +172,30 @@ async def test_the_picture_of_the_tree_tells_what_no_event_has(
     assert await value(metrics, "failsoft_in_flight_requests", **at) == 0
     assert await value(metrics, "failsoft_waiting_requests", **at) == 0
     assert await value(metrics, "failsoft_mailbox_messages", path="text", lane="work") == 0
+
+
+async def test_of_a_very_large_tree_a_scrape_reads_only_those_with_children(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What routers and pools know of their models is right; their many models aren't looked at."""
+    await system.spawn(MetricsActor, "metrics")
+    await system.spawn(router("text", candidate("fine", Fine)).start, "text")
+    monkeypatch.setattr(tree_metrics, "MOST_ACTORS", 2)
+    metrics = system.ref("metrics")
+    assert await value(metrics, "failsoft_in_flight_requests", path="text", model="fine") == 0
+    assert await value(metrics, "failsoft_mailbox_messages", path="text", lane="work") == 0
+    assert await value(metrics, "failsoft_mailbox_messages", path="text/fine", lane="work") is None
+
+
+async def test_many_workers_leave_a_router_its_name(system: System) -> None:
+    """TL-05 A pool's workers have taken all values of ``path`` before the router is heard of."""
+    metrics = await system.spawn(lambda: MetricsActor(Metrics(most_values=5)), "metrics")
+    for number in range(10):
+        system.events.publish(WorkerHung, f"root/text/pool/{number}", pid=1, reason="quiet")
+    at = "root/text"
+    system.events.publish(FellBack, at, model="pool", cause="open", correlation_id=None)
+    fallbacks = {"path": at, "model": "pool", "cause": "open"}
+    assert await value(metrics, "failsoft_fallbacks_total", **fallbacks) == 1
 
 
 async def test_values_beyond_the_bound_are_other_and_that_is_counted(system: System) -> None:

@@ -90,3 +90,12 @@ class Ledger:
     @property
     def tokens(self) -> int:
         return sum(o.usage.completion_tokens for o in self.outcomes if o.usage is not None)
+
+
+def in_words(request: DemoRequest, outcome: Outcome) -> str:
+    """Tell in a line how a request ended."""
+    head = f"request {request.number:2} {outcome.kind} in {outcome.seconds:.1f} s"
+    if outcome.kind == "refused":
+        return f"{head}: {outcome.error}"
+    words = " ".join(outcome.text.split())
+    return f"{head} by {outcome.model}: {words[:60]}"

@@ -26,7 +26,7 @@ from failsoft.messages.events import (
 )
 from failsoft.service.demo_chat import Chat, chat, has_client
 from failsoft.service.demo_faults import FaultRecord, Faults
-from failsoft.service.demo_ledger import Ledger, Outcome
+from failsoft.service.demo_ledger import Ledger, Outcome, in_words
 from failsoft.service.demo_nodes import DemoNodes
 from failsoft.service.demo_receiver import DemoReceiver
 from failsoft.service.demo_requests import DEADLINE_SECONDS, DemoRequest, demo_requests
@@ -209,7 +209,7 @@ class Demo:
         self.ledger.ended(outcome)
         if outcome.kind == "answered":
             self.faults.at_answer()
-        self._tell(_in_words(request, outcome))
+        self._tell(in_words(request, outcome))
 
     async def _ask(self, router: Ref, request: DemoRequest) -> Outcome:
         reply = await router.ask(request.message(), timeout=DEADLINE_SECONDS)
@@ -312,11 +312,3 @@ class Demo:
 
 def _kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-
-
-def _in_words(request: DemoRequest, outcome: Outcome) -> str:
-    head = f"request {request.number:2} {outcome.kind} in {outcome.seconds:.1f} s"
-    if outcome.kind == "refused":
-        return f"{head}: {outcome.error}"
-    words = " ".join(outcome.text.split())
-    return f"{head} by {outcome.model}: {words[:60]}"

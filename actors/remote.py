@@ -28,7 +28,6 @@ from failsoft.actors.remote_wire import (
     text_path,
     text_reply,
 )
-from failsoft.actors.request_context import current_correlation_id
 from failsoft.messages import (
     GenerateText,
     InferenceError,
@@ -51,9 +50,10 @@ class RemoteModel(Actor):
     """Serve requests with a model behind an OpenAI-compatible server.
 
     A deadline that passes, and a caller that leaves, close the connection: that is how such a
-    server is told to stop. Answers: replies, or ModelOverloaded (429, 503, not there),
+    server is told to stop. Another failsoft service is told the time that is left as well. Answers:
+    replies, or ModelOverloaded (429, 503, not there), InferenceTimeout (408, 504),
     ContextLengthExceeded and InvalidInput (400, 422), GenerationFailed (all else; retryable but
-    for refused credentials and unknown models).
+    for refused credentials and unknown models); of another failsoft service its very error.
     """
 
     shutdown_timeout: ClassVar[float] = 10.0
@@ -79,7 +79,7 @@ class RemoteModel(Actor):
                 f"A remote model needs the package '{error.name}'; run pip install httpx2."
             ) from error
         self.context.defer_ready()
-        self._http: RemoteHttp = await RemoteHttp.open(self._spec)
+        self._http: RemoteHttp = await RemoteHttp.open(self._spec, self.context.clock)
         self._watching = asyncio.ensure_future(self._watch())
         self._watching.add_done_callback(self._watch_ended)
 
@@ -112,7 +112,7 @@ class RemoteModel(Actor):
         request = validate_text(request, max_characters=sys.maxsize)
         body = text_body(request, self._spec, stream=False)
         with self._in_hand():
-            answer = await self._http.post(text_path(request), body, current_correlation_id())
+            answer = await self._http.post(text_path(request), body)
             return text_reply(request, answer)
 
     @streams(GenerateText, interleave=True)
@@ -121,7 +121,7 @@ class RemoteModel(Actor):
         request = validate_text(request, max_characters=sys.maxsize)
         body = text_body(request, self._spec, stream=True)
         pieces = TextPieces(request, self._spec)
-        events = self._http.events(text_path(request), body, current_correlation_id())
+        events = self._http.events(text_path(request), body)
         with self._in_hand():
             async with contextlib.aclosing(events):
                 try:
@@ -138,7 +138,7 @@ class RemoteModel(Actor):
         request = validate_embed(request, max_characters=sys.maxsize)
         body = embed_body(request, self._spec)
         with self._in_hand():
-            answer = await self._http.post("/embeddings", body, current_correlation_id())
+            answer = await self._http.post("/embeddings", body)
             return embedding_reply(request, answer)
 
     @contextlib.contextmanager

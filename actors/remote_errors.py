@@ -1,7 +1,8 @@
 """What a remote server's refusals mean, as errors of ours: by status and code. Pure.
 
 All of them are answers: the actor that passes them on has not failed. What a server says of its
-own trouble is no caller's business: it is a note on the error, for the log.
+own trouble is no caller's business: it is a note on the error, for the log. But another failsoft
+service is taken at its word.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from typing import Any
 
 import msgspec
 
+from failsoft.actors.remote_kinds import MAX_WAIT, error_as_told
 from failsoft.actors.remote_spec import RemoteSpec
 from failsoft.messages import (
     ContextLengthExceeded,
     GenerationFailed,
     InferenceError,
+    InferenceTimeout,
     InvalidInput,
     ModelOverloaded,
 )
 
 _MAX_WORDS = 300
-_MAX_WAIT = 3600.0
 _TOO_LONG_CODE = "context_length_exceeded"
 _TOO_LONG_TEXTS = ("maximum context length", "context length exceeded")
 _NO_MODEL_CODE = "model_not_found"
@@ -38,50 +40,31 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class _Said(msgspec.Struct, frozen=True):
+    """Hold an error's body. details, fields, as_told: what a failsoft service adds to it."""
+
     message: str = ""
     code: str = ""
     param: str = ""
     details: Mapping[str, Any] = {}
+    fields: Mapping[str, str] = {}
+    as_told: InferenceError | None = None
 
 
 def error_of(refusal: Refusal, spec: RemoteSpec, now: float) -> InferenceError:
     """Give the error for ``refusal``. ``now`` is in seconds since the epoch."""
     said = _said(refusal.body, spec)
-    match refusal.status:
-        case 429 | 503:
-            error: InferenceError = _overloaded(refusal, now)
-        case 401 | 403:
-            error = _final(refusal, "refuses the credentials: check the api_key")
-        case 404:
-            error = _final(refusal, "has no such model or path: check model and base_url")
-        case 400 | 413 | 422 if said.code == _NO_MODEL_CODE:
-            error = _final(refusal, "has no such model: check model")
-        case 400 | 413 | 422 if _is_too_long(said):
-            error = _too_long(said)
-        case 400 | 413 | 422:
-            words = said.message or f"is refused by the remote server ({refusal.status})"
-            error = InvalidInput.in_fields({said.param or "request": words})
-        case 408:
-            error = GenerationFailed("The remote server waited too long for the request.")
-        case status if status >= 500:
-            error = GenerationFailed(f"The remote server failed ({status}).")
-        case status:
-            error = _final(refusal, f"answered with status {status}: check the base_url")
-    error.details.setdefault("status", refusal.status)
-    if said.message:
-        error.add_note(said.message)
-    return error.as_answer()
+    error = said.as_told or _by_status(refusal, said, now)
+    error.details["status"] = refusal.status
+    return _noted(error, said)
 
 
 def error_in_stream(body: bytes, spec: RemoteSpec) -> InferenceError:
     """Give the error for one that a server sends instead of a further piece of its answer."""
     said = _said(body, spec)
-    if _is_too_long(said):
+    if said.as_told is None and _is_too_long(said):
         return _too_long(said).as_answer()
-    error = failed("The remote server failed in the midst of its answer.")
-    if said.message:
-        error.add_note(said.message)
-    return error
+    error = said.as_told or failed("The remote server failed in the midst of its answer.")
+    return _noted(error, said)
 
 
 def failed(words: str, **details: Any) -> GenerationFailed:
@@ -110,6 +93,36 @@ def is_about_server(error: InferenceError) -> bool:
     return error.details.get("status") in (401, 403) or "reason" in error.details
 
 
+def _by_status(refusal: Refusal, said: _Said, now: float) -> InferenceError:
+    match refusal.status:
+        case 429 | 503:
+            return _overloaded(refusal, now)
+        case 401 | 403:
+            return _final(refusal, "refuses the credentials: check the api_key")
+        case 404:
+            return _final(refusal, "has no such model or path: check model and base_url")
+        case 400 | 413 | 422 if said.code == _NO_MODEL_CODE:
+            return _final(refusal, "has no such model: check model")
+        case 400 | 413 | 422 if _is_too_long(said):
+            return _too_long(said)
+        case 400 | 413 | 422:
+            return _invalid(refusal, said)
+        case 408 | 504:
+            return InferenceTimeout(
+                f"The remote server's time for the request was over ({refusal.status})."
+            )
+        case status if status >= 500:
+            return GenerationFailed(f"The remote server failed ({status}).")
+        case status:
+            return _final(refusal, f"answered with status {status}: check the base_url")
+
+
+def _noted(error: InferenceError, said: _Said) -> InferenceError:
+    if said.message:
+        error.add_note(said.message)
+    return error.as_answer()
+
+
 def _overloaded(refusal: Refusal, now: float) -> ModelOverloaded:
     wait = _retry_after(refusal.headers, now)
     if wait is None:
@@ -129,6 +142,11 @@ def _is_too_long(said: _Said) -> bool:
     return said.code == _TOO_LONG_CODE or any(
         text in said.message.lower() for text in _TOO_LONG_TEXTS
     )
+
+
+def _invalid(refusal: Refusal, said: _Said) -> InvalidInput:
+    words = said.message or f"is refused by the remote server ({refusal.status})"
+    return InvalidInput.in_fields(dict(said.fields) or {said.param or "request": words})
 
 
 def _too_long(said: _Said) -> ContextLengthExceeded:
@@ -159,13 +177,22 @@ def _said(body: bytes, spec: RemoteSpec) -> _Said:
         return _Said()
     codes = [error.get(name) for name in ("code", "type", "error_type")]
     known = [code for code in codes if code in (_TOO_LONG_CODE, _NO_MODEL_CODE)]
-    message = error.get("message") or error.get("detail") or ""
+    message = _words(error.get("message") or error.get("detail") or "", spec)
+    told = _dict(error.get("failsoft"))
+    details = _dict(told.get("details"))
+    fields = _dict(details.get("field_errors"))
     return _Said(
-        message=_words(message, spec),
+        message=message,
         code=known[0] if known else "",
         param=_words(error.get("param") or "", spec),
-        details=details if isinstance(details := error.get("details"), dict) else {},
+        details=details,
+        fields={_words(path, spec): _words(words, spec) for path, words in fields.items()},
+        as_told=error_as_told(error.get("code"), message, told),
     )
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _words(said: object, spec: RemoteSpec) -> str:
@@ -188,7 +215,7 @@ def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
             wait = parsedate_to_datetime(said).timestamp() - _server_time(headers, now)
     if wait is None or wait != wait:
         return None
-    return min(max(0.0, wait), _MAX_WAIT)
+    return min(max(0.0, wait), MAX_WAIT)
 
 
 def _server_time(headers: Mapping[str, str], now: float) -> float:

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 import anyio
 import httpx2
 
+from failsoft.actors.clock import Clock
 from failsoft.actors.http_client import open_client
 from failsoft.actors.remote_errors import Refusal, error_of, failed, unreachable
 from failsoft.actors.remote_events import EventReader, EventsError
 from failsoft.actors.remote_spec import RemoteSpec
+from failsoft.actors.request_context import current_correlation_id, current_deadline
 from failsoft.actors.tracing import current_traceparent
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -28,6 +31,7 @@ _MAX_ERROR_BYTES = 64 * 1024
 _CHECK_LIMIT = 5.0
 _END = "[DONE]"
 _END_WAIT = 0.1
+_LEAST_TIME = 0.001
 # They mean that the server is there, though it keeps no list of its models.
 _NO_LIST = (404, 405, 501)
 
@@ -35,12 +39,13 @@ _NO_LIST = (404, 405, 501)
 class RemoteHttp:
     """Talk to one server. Whatever is cancelled has its connection closed."""
 
-    def __init__(self, spec: RemoteSpec, client: httpx2.AsyncClient) -> None:
+    def __init__(self, spec: RemoteSpec, client: httpx2.AsyncClient, clock: Clock) -> None:
         self._spec = spec
         self._client = client
+        self._clock = clock
 
     @classmethod
-    async def open(cls, spec: RemoteSpec) -> RemoteHttp:
+    async def open(cls, spec: RemoteSpec, clock: Clock) -> RemoteHttp:
         """Give one that has no connection yet."""
         client = await open_client(
             base_url=spec.base_url,
@@ -51,16 +56,16 @@ class RemoteHttp:
                 max_connections=None, max_keepalive_connections=spec.max_concurrent
             ),
         )
-        return cls(spec, client)
+        return cls(spec, client, clock)
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
 
-    async def post(self, path: str, body: bytes, correlation_id: str | None) -> bytes:
+    async def post(self, path: str, body: bytes) -> bytes:
         """Send ``body``; give the answer's. Raises an InferenceError that is an answer."""
         async with (
-            self._answered(path, body, correlation_id) as response,
+            self._answered(path, body) as response,
             contextlib.aclosing(response.aiter_bytes()) as pieces,
         ):
             answer = bytearray()
@@ -70,15 +75,13 @@ class RemoteHttp:
                     raise failed(f"The remote server's answer is over {MAX_ANSWER_BYTES} bytes.")
             return bytes(answer)
 
-    async def events(
-        self, path: str, body: bytes, correlation_id: str | None
-    ) -> AsyncGenerator[str]:
+    async def events(self, path: str, body: bytes) -> AsyncGenerator[str]:
         """Send ``body``; give the data of each event of the answer, to its end or the connection's.
 
         Raises an InferenceError that is an answer.
         """
         reader = EventReader()
-        async with self._answered(path, body, correlation_id) as response:
+        async with self._answered(path, body) as response:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
                 raise failed("The remote server answered, but not with a stream of events.")
@@ -110,21 +113,30 @@ class RemoteHttp:
         return f"it answers with status {status}"
 
     @contextlib.asynccontextmanager
-    async def _answered(
-        self, path: str, body: bytes, correlation_id: str | None
-    ) -> AsyncIterator[httpx2.Response]:
+    async def _answered(self, path: str, body: bytes) -> AsyncIterator[httpx2.Response]:
         """Give the response once its status is known to be good, its body yet to be read."""
-        headers = {"Content-Type": "application/json"}
-        if correlation_id is not None and correlation_id.isascii() and correlation_id.isprintable():
-            headers["X-Correlation-ID"] = correlation_id
-        if (traceparent := current_traceparent()) is not None:
-            headers["traceparent"] = traceparent
         with self._in_our_words():
-            async with self._client.stream("POST", path, content=body, headers=headers) as response:
+            async with self._client.stream(
+                "POST", path, content=body, headers=self._headers()
+            ) as response:
                 if response.status_code != 200:
                     refusal = await _refusal(response)
                     raise error_of(refusal, self._spec, time.time())
                 yield response
+
+    def _headers(self) -> dict[str, str]:
+        """Give the headers of the request in hand: all that travels with it."""
+        headers = {"Content-Type": "application/json"}
+        correlation_id = current_correlation_id()
+        if correlation_id is not None and correlation_id.isascii() and correlation_id.isprintable():
+            headers["X-Correlation-ID"] = correlation_id
+        if (traceparent := current_traceparent()) is not None:
+            headers["traceparent"] = traceparent
+        left = current_deadline() - self._clock.now()
+        if left < math.inf:
+            # 0 would be refused as no time; it is over in a moment anyway.
+            headers["X-Request-Timeout"] = f"{max(left, _LEAST_TIME):.3f}"
+        return headers
 
     @contextlib.contextmanager
     def _in_our_words(self) -> Iterator[None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
+import math
 import ssl
 import sys
 import threading
@@ -23,8 +25,11 @@ from failsoft.actors import (
     bind_traceparent,
     http_client,
 )
+from failsoft.actors.clock import LoopClock
 from failsoft.actors.remote import RemoteModel
+from failsoft.actors.remote_http import RemoteHttp
 from failsoft.actors.remote_spec import RemoteSpec
+from failsoft.actors.request_context import deadline_var
 from failsoft.messages import (
     ChatMessage,
     GenerateText,
@@ -260,6 +265,36 @@ async def test_a_deadline_closes_the_connection() -> None:
         async with asyncio.timeout(PATIENT):
             await left.wait()
     assert caught.value.details["timeout_seconds"] == pytest.approx(0.2, abs=0.05)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_time_that_is_left_goes_along(streamed: bool) -> None:
+    """WK-19 For a server that heeds it; without a deadline there is nothing to tell."""
+    async with remote_server() as server, remote(server) as (_, model, _events):
+        for timeout in (PATIENT, math.inf):
+            if streamed:
+                server.put_on(CHAT_PATH, streams_events(piece("Hello!", "stop"), DONE))
+                async with model.stream(CHAT, timeout=timeout) as chunks:
+                    assert [chunk.text async for chunk in chunks] == ["Hello!", ""]
+            else:
+                server.put_on(CHAT_PATH, says_json(SAID))
+                await model.ask(CHAT, timeout=timeout)
+        timed, free = server.of(CHAT_PATH)
+    assert 0 < float(timed.headers["x-request-timeout"]) <= PATIENT
+    assert "x-request-timeout" not in free.headers
+
+
+async def test_of_a_deadline_that_has_just_passed_no_server_is_told_nonsense() -> None:
+    """A request without a time would be refused as wrong, and that is the caller's fault."""
+    async with remote_server() as server:
+        server.put_on(CHAT_PATH, says_json(SAID))
+        spec = RemoteSpec(base_url=server.base_url, model="tiny")
+        async with contextlib.aclosing(await RemoteHttp.open(spec, LoopClock())) as http:
+            context = contextvars.copy_context()
+            context.run(deadline_var.set, 0.0)
+            await asyncio.create_task(http.post("/chat/completions", b"{}"), context=context)
+        (asked,) = server.of(CHAT_PATH)
+    assert float(asked.headers["x-request-timeout"]) > 0
 
 
 async def test_no_more_than_allowed_is_asked_at_a_time_and_priority_goes_first() -> None:

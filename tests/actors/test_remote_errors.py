@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from failsoft.actors.remote_errors import Refusal, error_of
+from failsoft.actors.remote_errors import Refusal, error_of, notes_of
 from failsoft.actors.remote_spec import RemoteSpec
-from failsoft.messages import ContextLengthExceeded, GenerationFailed, InvalidInput
+from failsoft.messages import (
+    ContextLengthExceeded,
+    GenerationFailed,
+    InferenceError,
+    InferenceTimeout,
+    InvalidInput,
+)
 
 SPEC = RemoteSpec(base_url="http://h/v1", model="m", api_key="sk-1", headers={"x-id": "tenant-7"})
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
@@ -64,13 +70,40 @@ def test_too_long_a_prompt_is_known_by_its_code_or_else_its_words(content: Any) 
     assert error.details["suggestion"] == "Shorten the prompt."
 
 
-def test_lengths_that_the_server_tells_are_passed_on() -> None:
-    """As another of our own servers does."""
-    details = {"input_length": 12, "max_length": 8}
-    content = {"error": {"message": "x", "code": "context_length_exceeded", "details": details}}
-    error = error_of(said(content), SPEC, NOW)
-    assert error.details["input_length"] == 12
-    assert error.details["suggestion"] == "Shorten the prompt by at least 4 tokens."
+@pytest.mark.parametrize(
+    "told",
+    [
+        7,
+        {"details": 7},
+        {"details": {"field_errors": 7, "input_length": "long"}},
+        {"details": {"input_length": 7}},
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "context_length_exceeded", ContextLengthExceeded),
+        (400, "invalid_input", InvalidInput),
+        (500, "melted", GenerationFailed),
+        (500, ["worker_lost"], GenerationFailed),
+    ],
+)
+def test_what_only_looks_like_another_service_of_ours_is_read_as_any(
+    status: int, code: Any, kind: type[InferenceError], told: Any
+) -> None:
+    """What it adds is of no use; its status and its words are."""
+    content = {"error": {"message": "No.", "code": code, "failsoft": told}}
+    error = error_of(said(content, status), SPEC, NOW)
+    assert type(error) is kind
+    assert notes_of(error) == "No."
+
+
+@pytest.mark.parametrize("status", [408, 504])
+def test_a_server_that_ran_out_of_time_is_a_timeout(status: int) -> None:
+    """WK-19 Of whichever server: a circuit judges it by the time that it had."""
+    error = error_of(said({"error": {"message": "Timed out."}}, status), SPEC, NOW)
+    assert type(error) is InferenceTimeout
+    assert error.details == {"status": status}
 
 
 def test_an_unknown_model_is_not_the_callers_fault() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from failsoft.actors import Actor, handles, streams
 from failsoft.gpu.process.prctl import tie_to_parent
-from failsoft.gpu.script import Echo, Raise, RunOutOfMemory, Say, Script, WaitFor, When
+from failsoft.gpu.script import Die, Echo, Raise, RunOutOfMemory, Say, Script, WaitFor, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import (
     Embed,
@@ -115,6 +115,7 @@ def script(gate: Path) -> Script:
             When("overload", [Raise("model_overloaded", "Not now.")]),
             When("half", [Say("one two "), Raise("generation_failed", "It broke.")]),
             When("invalid", [Raise("invalid_input", "Not that.")]),
+            When("deadly", [Die()]),
         ],
         otherwise=[Echo()],
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TypeAlias, assert_never
 
 from msgspec import UNSET
 
-from failsoft.actors import Actor, RemoteModel, RemoteSpec, WorkerSpec
+from failsoft.actors import Actor, RemoteSpec, WorkerSpec
 from failsoft.gpu import embedding_worker, image_worker, text_worker
 from failsoft.gpu.scripted import scripted
 from failsoft.service.config.models import (
@@ -20,7 +19,7 @@ from failsoft.service.config.models import (
     TextModel,
 )
 from failsoft.service.config.secret import Secrets
-from failsoft.supervisors import Candidate, candidate, model, pool, replica
+from failsoft.supervisors import Candidate, model, pool, remote, replica
 
 InWorker: TypeAlias = TextModel | ImageModel | EmbeddingModel | ScriptedModel
 
@@ -34,8 +33,7 @@ def candidate_of(
     """
     fields = {"id": id or name, "name": name, **config.candidate_fields()}
     if isinstance(config, RemoteModelConfig):
-        start = functools.partial(RemoteModel, remote_spec_of(config, secrets))
-        return candidate(start=start, **fields)
+        return remote(spec=remote_spec_of(config, secrets), **fields)
     fields |= {"worker": worker_of(config), **config.actor_fields()}
     of_pool = config.pool_fields()
     return pool(**of_pool, **fields) if of_pool else model(**fields)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from failsoft.actors import ModelActor, Wear
+from failsoft.actors import ModelActor, RemoteModel, Wear
 from failsoft.gpu import text_worker
 from failsoft.gpu.script import Say
 from failsoft.messages import Embed
@@ -153,6 +153,13 @@ def test_secrets_come_from_elsewhere(tmp_path: Path) -> None:
         "X-Team": "us",
         "X-Key": "a-secret",
     }
+
+
+def test_a_remote_model_gets_as_many_at_once_as_it_may(tmp_path: Path) -> None:
+    """From the start: else a router would find that out over minutes."""
+    text = FULL.replace('model = "m"\n', 'model = "m"\nmax_concurrent = 40\n')
+    made = candidate_of("far", loaded(tmp_path, text, {"KEY": "a"}).models["far"], SECRETS)
+    assert (made.at_once, made.made_class, made.name) == (40, RemoteModel, "far")
 
 
 def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from failsoft.actors import System, handles
+from failsoft.actors import RemoteModel, RemoteSpec, System, handles
 from failsoft.gpu import text_worker
 from failsoft.messages import (
     GenerateText,
@@ -18,7 +18,7 @@ from failsoft.messages import (
     Usage,
 )
 from failsoft.messages.events import Event, RequestFinished, RequestShed
-from failsoft.supervisors import Admission, Backoff, Limit, candidate, model
+from failsoft.supervisors import Admission, Backoff, Limit, candidate, model, remote
 
 from .crowd_actors import Log, Timed, asking, fixed, settled, timed
 from .router_actors import HELLO, info_of, node_of, of_kind, router_of, spawn_router
@@ -44,6 +44,14 @@ def test_a_text_worker_says_how_many_texts_it_works_on_together() -> None:
     assert model("a", text_worker("failsoft:tiny-text")).at_once == 16
     assert model("a", text_worker("failsoft:tiny-text", max_batch=4)).at_once == 4
     assert model("a", text_worker("failsoft:tiny-text", max_batch=0)).at_once is None
+
+
+def test_of_a_remote_model_as_much_is_asked_at_once_as_may_be() -> None:
+    """Its limit begins there; what is said of the candidate counts all the same."""
+    spec = RemoteSpec(base_url="http://there/v1", model="m", max_concurrent=40)
+    assert remote("a", spec).at_once == 40
+    assert remote("a", spec, at_once=4, least_time=2.0).at_once == 4
+    assert isinstance(remote("a", spec).start(), RemoteModel)
 
 
 async def test_at_the_queues_bound_the_next_is_refused_at_once_and_nobody_else_is(

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from failsoft.actors import System
-from failsoft.messages import ModelOverloaded
+from failsoft.messages import GenerationFailed, ModelOverloaded
 from failsoft.supervisors import OrderCandidates, RoutePolicy, candidate
 
 from .dispatcher_world import World
@@ -56,6 +56,19 @@ def test_none_of_equals_is_a_fallback() -> None:
     routes = [made.arrive() for _ in range(2)]
     assert {route.model for route in routes} == {"a", "b"}
     assert not any(route.was_fallback for route in routes)
+    made.finish()
+
+
+def test_what_an_equal_failed_is_told_though_it_is_no_fallback() -> None:
+    """FB-01 Answers hide it: nothing else tells which of them fails, and with what."""
+    # given
+    made = world("a", "b")
+    route = made.arrive()
+    # when
+    made.fail(made.sent[0], GenerationFailed("broken"))
+    # then
+    assert made.told["FellBack"] == 1
+    assert not route.was_fallback
     made.finish()
 
 

@@ -58,12 +58,16 @@ class RayPlacement(
         if not self.place_limit > 0:
             raise ValueError(f"place_limit must be over 0 s; it is {self.place_limit}")
         _check_silence(self.silence_limit)
+        try:
+            msgspec.json.encode(self.runtime_env)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise ValueError(f"runtime_env must be plain data: {error}") from error
 
     def wants(self) -> str:
         """Say in words what it asks a node for."""
         amounts = {"GPU": self.gpus, "CPU": self.cpus, "bytes of memory": self.memory}
         asked = {name: amount for name, amount in {**amounts, **self.resources}.items() if amount}
-        return ", ".join(f"{amount:g} {name}" for name, amount in asked.items()) or "nothing"
+        return ", ".join(f"{amount:.15g} {name}" for name, amount in asked.items()) or "nothing"
 
 
 class CommandPlacement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

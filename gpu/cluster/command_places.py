@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -73,6 +74,7 @@ class CommandPlace:
     ) -> None:
         self._on_gone = on_gone
         self._last = ""
+        self._killing: asyncio.TimerHandle | None = None
         self.is_there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.process = SideProcess(
             (*placement.command, placement.python, "-P", "-m", "failsoft.gpu.cluster.keeper"),
@@ -82,13 +84,16 @@ class CommandPlace:
             has_input=True,
         )
         here = msgspec.structs.replace(order, host=placement.host)
-        self.process.write(msgspec.json.encode(here) + b"\n")
+        # Where it has ended by now, its status says more.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.write(msgspec.json.encode(here) + b"\n")
 
     def release(self) -> None:
         """Have the keeper end, and its worker with it. Idempotent."""
-        if not self.process.gone.is_set():
+        if self._killing is None and not self.process.gone.is_set():
             self.process.end_input()
-            asyncio.get_running_loop().call_later(_END_LIMIT, self.process.kill)
+            loop = asyncio.get_running_loop()
+            self._killing = loop.call_later(_END_LIMIT, self.process.kill)
 
     def _heed(self, line: WorkerLine) -> None:
         """Take the first line for the keeper's address."""
@@ -107,6 +112,8 @@ class CommandPlace:
         getattr(_log, line.level)(line.event, **line.fields)
 
     def _exited(self, status: int) -> None:
+        if self._killing is not None:
+            self._killing.cancel()
         if not self.is_there.done():
             said = f"its command ended with status {status}: {self._last or 'it said nothing'}"
             self.is_there.set_exception(PlaceError(said))

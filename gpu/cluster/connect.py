@@ -9,7 +9,7 @@ from failsoft.gpu.cluster import handshake
 from failsoft.gpu.cluster.keeper_address import KeeperAddress, KeeperOrder
 from failsoft.gpu.cluster.places import PlaceError
 from failsoft.gpu.cluster.tcp import set_up
-from failsoft.gpu.cluster.tls import plain_end, tls_context
+from failsoft.gpu.cluster.tls import TlsPump, tls_context
 
 # A keeper answers at once; what takes longer is the network.
 _CONNECT_LIMIT = 10.0
@@ -45,21 +45,24 @@ async def _connect(address: KeeperAddress, order: KeeperOrder, purpose: bytes) -
         said = f"its keeper speaks {theirs}, and this service {ours}: set RAY_USE_TLS alike on both"
         raise PlaceError(said)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    end = socket.socket(family)
+    end, pump = socket.socket(family), None
     try:
         end.setblocking(False)
         await loop.sock_connect(end, (address.host, address.port))
         set_up(end, order.silence_limit)
         if tls is not None:
-            end = plain_end(end, tls, server_side=False)
+            pump = TlsPump(end, tls, server_side=False)
+            end = pump.end
             end.setblocking(False)
         greeted = await _receive(loop, end, handshake.GREETING_BYTES)
         claimed = handshake.claim(order.key, purpose, greeted)
         await loop.sock_sendall(end, claimed)
         answered = await _receive(loop, end, handshake.ANSWER_BYTES)
         handshake.check_answer(order.key, greeted, claimed, answered)
-    except BaseException:
+    except BaseException as error:
         end.close()
+        if isinstance(error, handshake.HandshakeError) and pump is not None and pump.trouble:
+            raise handshake.HandshakeError(f"TLS failed: {pump.trouble}") from error
         raise
     return end
 

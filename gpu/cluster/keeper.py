@@ -24,10 +24,10 @@ import time
 import msgspec
 
 from failsoft.gpu.cluster import handshake
+from failsoft.gpu.cluster.claims import Claims
 from failsoft.gpu.cluster.keeper_address import KeeperAddress, KeeperOrder
 from failsoft.gpu.cluster.keeper_control import KeeperControl
-from failsoft.gpu.cluster.tcp import set_up
-from failsoft.gpu.cluster.tls import plain_end, tls_context
+from failsoft.gpu.cluster.tls import tls_context
 from failsoft.gpu.cluster.words import (
     MAX_PRINTED_BYTES,
     Beat,
@@ -39,12 +39,8 @@ from failsoft.gpu.cluster.words import (
     Signal,
 )
 from failsoft.gpu.process.plain_spawn import spawn_plain
-from failsoft.gpu.process.prctl import set_name, tie_to_parent
+from failsoft.gpu.process.prctl import set_name, set_parent_death_signal
 
-# The service comes as soon as it is told the address.
-_CLAIMS_LIMIT = 60.0
-# Whoever says nothing meanwhile isn't the service, which waits behind it.
-_CLAIM_LIMIT = 2.0
 # Of what a worker printed last, at most so much is still told.
 _LAST_OUTPUT_BYTES = 1024 * 1024
 
@@ -56,14 +52,14 @@ class Keeper:
     """
 
     def __init__(self, order: KeeperOrder, leash: int) -> None:
-        self._key = order.key
-        self._silence_limit = order.silence_limit
+        self._order = order
         self._leash = leash
         self._tls = tls_context(server_side=True)
         family = socket.getaddrinfo(order.host, None, type=socket.SOCK_STREAM)[0][0]
         self._listener = socket.create_server((order.host, 0), family=family)
         self._pid = 0
         self._pidfd = -1
+        self._is_reaped = False
 
     @property
     def address(self) -> KeeperAddress:
@@ -73,7 +69,7 @@ class Keeper:
     def run(self) -> None:
         """Wait for the service, make the worker, and keep it to its end."""
         with self._listener:
-            ends = self._claimed()
+            ends = Claims(self._listener, self._order, self._tls, self._leash).wait()
         if ends is None:
             return
         control, wire = KeeperControl(ends[handshake.CONTROL]), ends[handshake.WIRE]
@@ -89,49 +85,11 @@ class Keeper:
             finally:
                 os.close(write_end)
         control.send(Born(self._pid))
-        self._keep(control, output)
-
-    # -- who comes
-
-    def _claimed(self) -> dict[bytes, socket.socket] | None:
-        """Give both connections, once they are proven; None where nobody came in time."""
-        ends: dict[bytes, socket.socket] = {}
-        until = time.monotonic() + _CLAIMS_LIMIT
-        while len(ends) < 2:
-            left = until - time.monotonic()
-            watched = [self._listener.fileno(), self._leash]
-            ready, _, _ = select.select(watched, [], [], max(0.0, left))
-            if not ready or self._leash in ready:
-                return None
-            end, _ = self._listener.accept()
-            try:
-                purpose, plain = self._prove(end)
-            except (OSError, handshake.HandshakeError) as error:
-                print(f"a connection was refused: {error}", file=sys.stderr, flush=True)
-                continue
-            if purpose in ends:
-                plain.close()
-            else:
-                ends[purpose] = plain
-        return ends
-
-    def _prove(self, end: socket.socket) -> tuple[bytes, socket.socket]:
-        """Give what a connection is for. Raises OSError, or HandshakeError for a stranger's."""
         try:
-            set_up(end, self._silence_limit)
-            if self._tls is not None:
-                end = plain_end(end, self._tls, server_side=True)
-            end.settimeout(_CLAIM_LIMIT)
-            greeted = handshake.greeting()
-            end.sendall(greeted)
-            claimed = _receive(end, handshake.CLAIM_BYTES)
-            purpose, answer = handshake.answer(self._key, greeted, claimed)
-            end.sendall(answer)
-            end.settimeout(None)
-        except BaseException:
-            end.close()
-            raise
-        return purpose, end
+            self._keep(control, output)
+        finally:
+            if not self._is_reaped:
+                self._kill_all()
 
     # -- the worker's life
 
@@ -203,18 +161,8 @@ class Keeper:
         """End the worker where it lives, and what it has started; give its status."""
         self._kill_all()
         _, status = os.waitpid(self._pid, 0)
+        self._is_reaped = True
         return os.waitstatus_to_exitcode(status)
-
-
-def _receive(end: socket.socket, size: int) -> bytes:
-    """Give so many bytes. Raises OSError where they don't come in time."""
-    data = b""
-    while len(data) < size:
-        more = end.recv(size - len(data))
-        if not more:
-            raise OSError("it was closed")
-        data += more
-    return data
 
 
 def _read_or_nothing(descriptor: int) -> bytes:
@@ -226,9 +174,13 @@ def _read_or_nothing(descriptor: int) -> bytes:
 
 def main() -> None:
     """Keep one worker for whoever holds the other end of standard input."""
-    tie_to_parent(os.getppid())
+    # One that is stopped goes on when its service is gone, and sees it.
+    set_parent_death_signal(signal.SIGCONT)
     set_name("failsoft-keeper")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What ends the command that it was started by ends the worker's helpers, too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=KeeperOrder)
     keeper = Keeper(order, sys.stdin.fileno())
     print(msgspec.json.encode(keeper.address).decode(), flush=True)

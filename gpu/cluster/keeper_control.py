@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import time
 from collections.abc import Iterator
 
 from failsoft.gpu.cluster.words import MAX_PRINTED_BYTES, Order, order_reader
@@ -70,12 +72,15 @@ class KeeperControl:
             self.has_ended = True
 
     def finish(self) -> None:
-        """Send what is left, within a bound, and close."""
+        """Send what is left, and close once the service has it, within a bound.
+
+        What it still sends meanwhile is taken: unread, it would have the kernel drop what is under
+        way to it.
+        """
+        until = time.monotonic() + _LAST_WORDS_LIMIT
         self._end.settimeout(_LAST_WORDS_LIMIT)
-        try:
+        with self._end, contextlib.suppress(OSError):
             self._end.sendall(self._unsent)
             self._end.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-        finally:
-            self._end.close()
+            while time.monotonic() < until and self._end.recv(_RECEIVE_BYTES):
+                pass

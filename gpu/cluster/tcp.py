@@ -12,7 +12,8 @@ def set_up(end: socket.socket, silence_limit: float) -> None:
     """Send at once what is sent, and have the kernel notice where the other machine is gone.
 
     An idle connection is probed, and what is sent must be acknowledged, within ``silence_limit``
-    seconds: then reads fail. A process that stands still keeps its connections.
+    seconds: then reads and writes fail. A process that stands still keeps its connections, as long
+    as what it doesn't read fits into its kernel's buffers, which are megabytes.
     """
     every = max(1, round(silence_limit / (_PROBES + 1)))
     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

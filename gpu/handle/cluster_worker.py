@@ -16,6 +16,7 @@ from failsoft.gpu.cluster.connect import connect
 from failsoft.gpu.cluster.handshake import CONTROL, KEY_BYTES, WIRE
 from failsoft.gpu.cluster.keeper_address import KeeperOrder
 from failsoft.gpu.cluster.places import Place, PlaceError
+from failsoft.gpu.cluster.reach import Reach
 from failsoft.gpu.cluster.words import (
     Beat,
     Beaten,
@@ -35,14 +36,15 @@ from failsoft.gpu.process.links import WireLink
 from failsoft.gpu.process.worker_log import LineCutter, parse_line
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.messages.errors import ModelLoadingFailed
-from failsoft.messages.frames import Command, LoadFailed, Report, Run, Stop, Timed
+from failsoft.messages.frames import Command, LoadFailed, Ready, Report, Run, Stop, Timed
 
-_BEATS = 10
 # How long a keeper may take to tell the end of a worker that it was told to kill.
 _KILL_LIMIT = 2.0
-# The wire and the keeper's word come by two ways: the end of one may be ahead of the other's.
+# The wire and the keeper's word come by two ways: the end of one may be ahead of the other's. So
+# long is waited for what is behind, and again while something comes.
 _LAST_WORD_LIMIT = 1.0
 _UNWANTED = "it is no longer wanted"
+_CLOSED = "its host was closed"
 
 
 class ClusterWorker(FollowedWorker):
@@ -68,13 +70,14 @@ class ClusterWorker(FollowedWorker):
         self._control: WireLink | None = None
         self._lines = LineCutter()
         self._clock = ClockOffset()
-        self._heard = self._ticked = 0.0
         self._asking: asyncio.Future[Place] | None = None
         self._beating: asyncio.TimerHandle | None = None
         self._pid: int | None = None
         self._status: int | None = None
         self._has_exited = False
         self._is_out_of_reach = False
+        self._early: Ready | None = None
+        self._received = 0
 
     def __repr__(self) -> str:
         where = "nowhere yet" if self._place is None else self._place.address.host
@@ -93,22 +96,32 @@ class ClusterWorker(FollowedWorker):
         return None if self._place is None else self._place.address.host
 
     async def _make(self) -> None:
+        try:
+            await self._reach_one()
+        except asyncio.CancelledError:
+            self.kill("its start was cancelled")
+            raise
+
+    async def _reach_one(self) -> None:
+        """Find a place, and connect to the keeper there, whose worker then loads."""
         silence_limit = self._placement.silence_limit
         order = KeeperOrder(secrets.token_bytes(KEY_BYTES), silence_limit)
-        self._place = await self._find_place(order)
+        place = await self._find_place(order)
         # The cluster may take its time, and a load begins only now.
         self._liveness = Liveness(self._spec, self._loop.time())
-        control = await self._connect(self._place, order, CONTROL)
+        control = await self._connect(place, order, CONTROL)
         self._control = WireLink(
             self._loop, control, self._on_word, self._on_control_broken, word_reader()
         )
-        wire = await self._connect(self._place, order, WIRE)
+        wire = await self._connect(place, order, WIRE)
         self._wire = WireLink(self._loop, wire, self._on_report, self._on_wire_broken)
         self._wire.send(self._load_order())
+        self._reach = Reach(silence_limit, time.monotonic())
         self._beat()
 
     async def _find_place(self, order: KeeperOrder) -> Place:
         self._asking = asyncio.ensure_future(self._host.place(self._placement, order))
+        self._asking.add_done_callback(self._take_place)
         try:
             return await self._asking
         except PlaceError as error:
@@ -120,6 +133,14 @@ class ClusterWorker(FollowedWorker):
                 raise PlaceError(_UNWANTED) from None
             raise
 
+    def _take_place(self, asking: asyncio.Future[Place]) -> None:
+        """Hold what was found, whether somebody still waits for it or not."""
+        if asking.cancelled() or asking.exception() is not None:
+            return
+        self._place = asking.result()
+        if self._gone.is_set():
+            self._place.release()
+
     async def _connect(self, place: Place, order: KeeperOrder, purpose: bytes) -> socket.socket:
         end = await connect(place.address, order, purpose)
         if self._gone.is_set():
@@ -130,7 +151,7 @@ class ClusterWorker(FollowedWorker):
     def send(self, command: Command) -> None:
         """Send ``command``, as ``FollowedWorker.send`` does; a deadline in the worker's time."""
         if isinstance(command, Run) and command.deadline is not None:
-            deadline = command.deadline + self._clock.seconds
+            deadline = command.deadline + self._clock.least
             command = msgspec.structs.replace(command, deadline=deadline)
         super().send(command)
 
@@ -169,7 +190,11 @@ class ClusterWorker(FollowedWorker):
     def _on_report(self, report: Report) -> None:
         if isinstance(report, Timed):
             report = self._in_our_time(report)
-        super()._on_report(report)
+        if isinstance(report, Ready) and not self._clock.is_known:
+            # A deadline could not be told yet.
+            self._early = report
+        else:
+            super()._on_report(report)
 
     def _in_our_time(self, timed: Timed) -> Timed:
         times = (timed.arrived, timed.began, timed.shown, timed.ended)
@@ -192,8 +217,10 @@ class ClusterWorker(FollowedWorker):
     def _on_word(self, word: Word) -> None:
         match word:
             case Beaten(at, clock):
-                now = self._heard = time.monotonic()
+                now = time.monotonic()
+                self._reach.heard(now)
                 self._clock.observe(at, clock, now)
+                self._learn_clock()
             case Born(pid):
                 self._pid = pid
             case NotBorn(reason):
@@ -204,33 +231,54 @@ class ClusterWorker(FollowedWorker):
                     self._on_line(parse_line(line))
             case Exited(status):
                 self._status, self._has_exited = status, True
-                is_heard_out = self._wire is None or self._wire.has_ended
-                self._later(0.0 if is_heard_out else _LAST_WORD_LIMIT, self._finish)
+                self._hear_out()
+
+    def _hear_out(self, heard: int = -1) -> None:
+        """Finish once the wire has ended, too, or brings nothing more: a network may be slow."""
+        wire = self._wire
+        if wire is None or wire.has_ended or wire.received == heard:
+            self._loop.call_soon(self._finish)
+        else:
+            received = wire.received
+            self._later(_LAST_WORD_LIMIT, lambda: self._hear_out(received))
+
+    def _learn_clock(self) -> None:
+        """Ask again at once while too little is known; then the worker may be ready."""
+        if not self._clock.is_known:
+            self._ask_for_a_sign()
+        elif self._early is not None:
+            early, self._early = self._early, None
+            self._on_report(early)
 
     def _on_control_broken(self, reason: str) -> None:
         if not self._has_exited:
             self._lose(f"its keeper is gone: {reason}")
 
     def _beat(self) -> None:
-        """Ask for a sign of life, and see that there was one."""
-        now, every = time.monotonic(), self._placement.silence_limit / _BEATS
-        # This process stood still: what has come meanwhile may be unread.
-        if now - self._ticked > 2 * every:
-            self._heard = now
-        self._ticked = now
-        if now - self._heard > self._placement.silence_limit:
-            self._lose(f"nothing has come from its machine for {now - self._heard:.0f} s")
-        elif self._control is not None:
-            self._control.send(Beat(now), at_once=True)
-            self._beating = self._loop.call_later(every, self._beat)
+        """Ask for a sign of life, and see that there was one, until its worker has ended."""
+        if self._has_exited:
+            return
+        reason = self._reach.check(time.monotonic())
+        if reason is not None:
+            self._lose(reason)
+        else:
+            self._ask_for_a_sign()
+            self._beating = self._loop.call_later(self._reach.every, self._beat)
+
+    def _ask_for_a_sign(self) -> None:
+        if self._control is not None:
+            self._control.send(Beat(time.monotonic()), at_once=True)
 
     def _lose(self, reason: str) -> None:
         self._is_out_of_reach = True
-        self.kill(reason)
+        self.kill(_CLOSED if self._host.is_closed else reason)
 
     # -- its end
 
     def _part(self) -> None:
+        if self._host.is_closed:
+            self._was_asked = True
+            self._reason = self._reason or _CLOSED
         if self._asking is not None:
             self._asking.cancel()
         if self._beating is not None:
@@ -254,7 +302,14 @@ class ClusterWorker(FollowedWorker):
         )
 
     def _check(self) -> None:
-        if self._place is None:
+        wire = self._wire
+        if self._place is None or self._has_exited:
             self._check_later()
-        else:
-            super()._check()
+            return
+        if wire is not None and wire.received > self._received:
+            self._received = wire.received
+            # What a large frame tells has happened, however long a slow network takes for it, and
+            # heartbeats are behind it.
+            if wire.is_amid_frame:
+                self._liveness.move(self._loop.time())
+        super()._check()

@@ -132,7 +132,7 @@ class Liveness:
             case Failed(id):
                 self.end(now, id)
             case Hello() | Loading() | Warming():
-                self._move(now)
+                self.move(now)
             case Ready():
                 self.ready(now)
 
@@ -152,11 +152,11 @@ class Liveness:
     def ready(self, now: float) -> None:
         """Note that the load is done."""
         self.is_ready = True
-        self._move(now)
+        self.move(now)
 
     def began(self, now: float, id: int) -> None:
         """Note that the engine was given a request."""
-        self._move(now)
+        self.move(now)
         self._starting[id] = 0.0
 
     def shown(self, now: float, id: int) -> None:
@@ -180,7 +180,7 @@ class Liveness:
         self.running = max(0, self.running - 1)
         self._heard = now
         if id in self._starting or id in self._going:
-            self._move(now)
+            self.move(now)
             self._starting.pop(id, None)
             self._going.discard(id)
 
@@ -208,13 +208,14 @@ class Liveness:
 
     # -- movement
 
-    def _move(self, now: float) -> None:
+    def move(self, now: float) -> None:
+        """Note movement of another kind than steps."""
         self._heard = self._moved = now
 
     def _step(self, now: float) -> None:
         """Note a step, and learn from how long it took; a first one is learned when it shows."""
         took = now - self._moved
-        self._move(now)
+        self.move(now)
         if not self._starting:
             if self.running:
                 self._steps.observe(now, took)

@@ -33,7 +33,7 @@ class WireLink:
     reader: cuts what comes into frames; into reports where none is given.
     on_report: called with each. on_broken: called once, with the reason in words, when no
     more can come. has_ended: it came to an end, as it does with the process; is_cut_short: with
-    a part of a frame.
+    a part of a frame. received: how many bytes have come.
     """
 
     def __init__(
@@ -57,7 +57,13 @@ class WireLink:
         self._is_closed = False
         self.has_ended = False
         self.is_cut_short = False
+        self.received = 0
         loop.add_reader(end, self._receive)
+
+    @property
+    def is_amid_frame(self) -> bool:
+        """Tell whether a frame has come in part."""
+        return self._reader.pending_bytes > 0
 
     def send(self, command: Frame, *, at_once: bool = False) -> None:
         """Send ``command``, with all that this turn of the loop sends or ``at_once``.
@@ -79,8 +85,9 @@ class WireLink:
             self._loop.call_soon(self._flush)
 
     def drain(self) -> None:
-        """Take in what the worker sent before it ended."""
-        while not self._is_broken and self._receive():
+        """Take in what the worker sent before it ended, within a bound: it may go on sending."""
+        until = self.received + MAX_FRAME_BYTES
+        while not self._is_broken and self.received < until and self._receive():
             pass
 
     def close(self) -> None:
@@ -101,9 +108,10 @@ class WireLink:
             data = b""
         if not data:
             self.has_ended = True
-            self.is_cut_short = self._reader.pending_bytes > 0
+            self.is_cut_short = self.is_amid_frame
             self._break("it closed its wire")
             return False
+        self.received += len(data)
         try:
             for report in self._reader.feed(data):
                 self._on_report(report)

@@ -48,16 +48,19 @@ class SideProcess:
             pass_fds=pass_fds,
             start_new_session=True,
         )
+        self._outputs: list[OutputLink] = []
         try:
+            self._listen(self._popen.stdout, on_output_line or on_line)
+            if has_output:
+                self._listen(self._popen.stderr, on_line)
             self._pidfd = os.pidfd_open(self._popen.pid)
         except OSError:
-            self._popen.kill()
-            self._popen.communicate()
+            for output in self._outputs:
+                output.close()
+            with self._popen:
+                self._popen.kill()
             raise
         self._loop.add_reader(self._pidfd, self._exited)
-        self._outputs = [self._listen(self._popen.stdout, on_output_line or on_line)]
-        if self._popen.stderr is not None:
-            self._outputs.append(self._listen(self._popen.stderr, on_line))
 
     def __repr__(self) -> str:
         return f"<SideProcess {self.pid}{', gone' * self.gone.is_set()}>"
@@ -90,9 +93,10 @@ class SideProcess:
         finally:
             timer.cancel()
 
-    def _listen(self, pipe: IO[bytes] | None, on_line: Callable[[WorkerLine], None]) -> OutputLink:
+    def _listen(self, pipe: IO[bytes] | None, on_line: Callable[[WorkerLine], None]) -> None:
         assert pipe is not None
-        return OutputLink(self._loop, pipe.fileno(), on_line)
+        with pipe:
+            self._outputs.append(OutputLink(self._loop, os.dup(pipe.fileno()), on_line))
 
     def _exited(self) -> None:
         self._loop.remove_reader(self._pidfd)

@@ -13,7 +13,7 @@ import msgspec
 
 from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerSpec, make_worker
 from failsoft.gpu.cluster.cluster_host import ClusterHost
-from failsoft.gpu.handle.kind import Hosts
+from failsoft.gpu.placement import Placement
 from failsoft.messages import GenerateText, TextChunk, TextReply
 from failsoft.messages.frames import Chunk, Done, Failed, Hello, Ready, Report, Run
 from failsoft.messages.wire import raw
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class Launched:
     """Hold a worker; be its listener."""
 
-    def __init__(self, spec: WorkerSpec, hosts: Hosts) -> None:
+    def __init__(self, spec: WorkerSpec, hosts: Any) -> None:
         self.reports: list[Report] = []
         self.lines: list[WorkerLine] = []
         self.gone: list[WorkerGone] = []
@@ -143,13 +143,18 @@ class Launched:
 
 
 class Launcher:
-    """Start workers on their hosts."""
+    """Start workers on their hosts; at ``placement``, where one is given."""
 
-    def __init__(self, *hosts: WorkerHost | ClusterHost) -> None:
+    def __init__(
+        self, *hosts: WorkerHost | ClusterHost, placement: Placement | None = None
+    ) -> None:
         self._hosts: Any = {type(host): host for host in hosts}.__getitem__
+        self.placement = placement
         self.launched: list[Launched] = []
 
     async def __call__(self, spec: WorkerSpec) -> Launched:
+        if self.placement is not None:
+            spec = msgspec.structs.replace(spec, placement=self.placement)
         launched = Launched(spec, self._hosts)
         self.launched.append(launched)
         await launched.process.start()

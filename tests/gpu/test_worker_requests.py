@@ -35,6 +35,10 @@ async def test_a_cancelled_request_stops_within_a_step(launch: Launcher, gate: G
     id, other = worker.run("talk"), worker.run("what the other says")
     await worker.line("at the gate")
     worker.process.send(Cancel(id))
+    # Commands are read in order: once this one is answered, that one is heeded.
+    marker = worker.run("marker")
+    worker.process.send(Cancel(marker))
+    await worker.end_of(marker)
     gate.open()
     failed = await worker.failure_of(id)
     await worker.end_of(other)

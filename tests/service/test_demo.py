@@ -22,9 +22,9 @@ COMMAND = (sys.executable, "-P", "-m", "failsoft.service", "demo", "--output")
 class Run:
     """Be a demo that runs in a process of its own."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, str(output)],
+            [*COMMAND, str(output), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -108,6 +108,24 @@ def test_the_laws_hold_through_all_faults(demo: Run, tmp_path: Path) -> None:
     )
     assert told["chat"]["answer"]
     assert told["chat"]["model_used"] == "primary"
+
+
+def test_on_a_cluster_a_node_is_lost_and_no_request(smollm2: Path, tmp_path: Path) -> None:
+    """WK-01 The same tree and traffic; the stream goes on from the other node, word for word."""
+    demo = Run(tmp_path, "--cluster")
+    output, _ = demo.process.communicate(timeout=500)
+    assert demo.process.returncode == 0, output
+    told = json.loads((tmp_path / "demo.json").read_text())
+    assert (told["requests"], told["lost"], told["answered_twice"], told["orphans"]) == (
+        24,
+        0,
+        0,
+        0,
+    )
+    (kill,) = [fault for fault in told["faults"] if fault["fault"] == "kill"]
+    assert "keeper is gone" in kill["seen_by"]
+    assert kill["request"] in told["resumed"]
+    assert told["resumed_otherwise"] == []
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -35,9 +35,9 @@ class RayKeeper:
         keeper.stdin.write(msgspec.json.encode(order) + b"\n")
         keeper.stdin.flush()
         said = keeper.stdout.readline()
-        threading.Thread(target=_end_with, args=(keeper,), daemon=True).start()
         if not said:
             raise OSError("its keeper ended before it listened; see the log of the Ray worker")
+        threading.Thread(target=_end_with, args=(keeper,), daemon=True).start()
         return msgspec.json.decode(said, type=KeeperAddress)
 
 

@@ -1,20 +1,14 @@
-"""The placer: the driver of a Ray cluster, in a process of its own.
+"""The placer: what a service has Ray do for its workers; the driver of a cluster runs it.
 
-Run as ``python -P -m failsoft.gpu.cluster.ray_placer FD ADDRESS``. Ray ends a driver that has lost
-its cluster's head for a minute, and what a driver has started ends with it. So the service isn't
-the driver, and the driver's end is no more than the loss of the workers that it placed.
-
-Messages, one packet each: ``place`` and ``release`` come; ``placed``, ``failed``, ``unusable`` go.
+Messages, one packet each: ``place`` and ``release`` come; ``heard``, as soon as a place is asked
+for, ``placed``, ``failed`` and ``unusable`` go.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import logging
-import os
 import socket
-import sys
 from typing import Any
 
 import msgspec
@@ -25,10 +19,12 @@ from failsoft.gpu.cluster.keeper_address import KeeperAddress
 from failsoft.gpu.cluster.ray_keeper import RayKeeper
 from failsoft.gpu.placement import RayPlacement
 from failsoft.gpu.process.control import Message, receive_message, send_message
-from failsoft.gpu.process.prctl import set_name, tie_to_parent
 
 _STRATEGIES = {"pack": "DEFAULT", "spread": "SPREAD"}
-_NAMESPACE = "failsoft"
+# A head that is gone is waited for in the calls that ask it.
+_LOOK_LIMIT = 5.0
+# One for all places, since the cluster's head keeps each that it is sent.
+_KEEPER = ray.remote(RayKeeper)
 
 
 class RayPlacer:
@@ -54,10 +50,14 @@ class RayPlacer:
             return
         match message:
             case {"op": "place", "id": int(id), "placement": asked, "key": str(key)}:
+                self._tell({"op": "heard", "id": id})
                 placement = msgspec.convert(asked, RayPlacement)
-                placing = self._place(id, placement, base64.b64decode(key))
-                self._placing[id] = self._loop.create_task(placing)
+                placing = self._loop.create_task(self._place(id, placement, base64.b64decode(key)))
+                placing.add_done_callback(lambda _: self._placing.pop(id))
+                self._placing[id] = placing
             case {"op": "release", "id": int(id)}:
+                if id in self._placing:
+                    self._placing[id].cancel()
                 self._release(id)
             case None:
                 self._is_over.set()
@@ -76,82 +76,64 @@ class RayPlacer:
             async with asyncio.timeout(placement.place_limit):
                 address = await actor.open.remote(key, placement.silence_limit)
         except TimeoutError:
-            self._release(id)
-            self._tell(
-                {"op": "failed", "id": id, "is_final": True, "reason": await _no_room(placement)}
-            )
-        except (exceptions.RayError, ValueError, TypeError) as error:
-            self._release(id)
-            reason = f"Ray could not place it: {_first_line(error)}"
-            self._tell({"op": "failed", "id": id, "is_final": False, "reason": reason})
+            self._fail(id, await _no_place(placement), is_final=True)
+        except Exception as error:  # whatever Ray and its libraries raise
+            self._fail(id, f"Ray could not place it: {told_by(error)}", is_final=_is_final(error))
         else:
             self._tell({"op": "placed", "id": id, "address": _plain(address)})
-        finally:
-            self._placing.pop(id, None)
+
+    def _fail(self, id: int, reason: str, *, is_final: bool) -> None:
+        self._release(id)
+        self._tell({"op": "failed", "id": id, "is_final": is_final, "reason": reason})
 
     def _release(self, id: int) -> None:
-        placing, actor = self._placing.get(id), self._actors.pop(id, None)
-        if placing is not None and placing is not asyncio.current_task():
-            placing.cancel()
+        actor = self._actors.pop(id, None)
         if actor is not None:
-            ray.kill(actor)
+            # In a thread: for one that has no room yet, it waits for the head.
+            self._loop.run_in_executor(None, ray.kill, actor)
 
 
 def _actor(placement: RayPlacement) -> Any:
     """Ask Ray for the actor of a place; it comes to be once there is room."""
-    return (
-        ray.remote(RayKeeper)
-        .options(
-            num_gpus=placement.gpus,
-            num_cpus=placement.cpus,
-            memory=placement.memory or None,
-            resources=placement.resources or None,
-            scheduling_strategy=_STRATEGIES[placement.strategy],
-            runtime_env=placement.runtime_env or None,
-            max_restarts=0,
-        )
-        .remote()
+    return _KEEPER.options(
+        num_gpus=placement.gpus,
+        num_cpus=placement.cpus,
+        memory=placement.memory or None,
+        resources=placement.resources or None,
+        scheduling_strategy=_STRATEGIES[placement.strategy],
+        runtime_env=placement.runtime_env or None,
+        max_restarts=0,
+    ).remote()
+
+
+async def _no_place(placement: RayPlacement) -> str:
+    said = (
+        f"the Ray cluster had no place for {placement.wants()} within {placement.place_limit:g} s"
     )
-
-
-async def _no_room(placement: RayPlacement) -> str:
-    free = await asyncio.to_thread(ray.available_resources)
+    try:
+        async with asyncio.timeout(_LOOK_LIMIT):
+            free = await asyncio.to_thread(ray.available_resources)
+    except Exception:  # whatever Ray and its libraries raise
+        return f"{said}; its head does not answer"
     named = {"GPU", "CPU", "memory", *placement.resources}
-    shown = ", ".join(
-        f"{amount:g} {name}" for name, amount in sorted(free.items()) if name in named
-    )
-    return (
-        f"no node of the Ray cluster had room for {placement.wants()} within "
-        f"{placement.place_limit:g} s; free in all: {shown or 'nothing'}"
-    )
+    shown = (f"{amount:.12g} {name}" for name, amount in sorted(free.items()) if name in named)
+    return f"{said}; free in all: {', '.join(shown) or 'nothing'}"
+
+
+def _is_final(error: Exception) -> bool:
+    """Tell whether it stays so until somebody changes the placement or the nodes."""
+    if isinstance(error, exceptions.RayActorError):
+        return error.actor_init_failed
+    return isinstance(error, exceptions.RuntimeEnvSetupError | ValueError | TypeError)
+
+
+def told_by(error: Exception) -> str:
+    """Give the cause in one line: Ray's own words end with it."""
+    cause = error.cause if isinstance(error, exceptions.RayTaskError) else error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return lines[-1] if lines else type(cause).__name__
 
 
 def _plain(address: KeeperAddress) -> Message:
     plain: Message = msgspec.to_builtins(address)
     return plain
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-
-def main() -> None:
-    """Be the driver of the cluster at ADDRESS, for the service at the other end of FD."""
-    tie_to_parent(os.getppid())
-    set_name("failsoft-placer")
-    control, address = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
-    try:
-        ray.init(address, namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        said = f"no Ray cluster answers at '{address}': {_first_line(error)}"
-        send_message(control, {"op": "unusable", "reason": said})
-        return
-    asyncio.run(_serve(control))
-
-
-async def _serve(control: socket.socket) -> None:
-    await RayPlacer(control).run()
-
-
-if __name__ == "__main__":
-    main()

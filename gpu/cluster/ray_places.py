@@ -7,6 +7,7 @@ import base64
 import contextlib
 import importlib.util
 import itertools
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -23,9 +24,13 @@ from failsoft.gpu.process.worker_log import WorkerLine
 
 _log = structlog.get_logger("failsoft.cluster")
 
-# The placer knows itself when to give up; what is over that, it doesn't answer.
+# A placer that can't reach the cluster says so within 30 s.
+_HEARD_LIMIT = 45.0
+# It knows itself when to give up; what is over that, it doesn't answer.
 _ANSWER_GRACE = 15.0
-_END_LIMIT = 10.0
+# One that is killed takes its workers along, too.
+_END_LIMIT = 3.0
+_CLOSING = "the service is closing"
 
 
 class RayPlaces:
@@ -47,14 +52,14 @@ class RayPlaces:
         """Give a place, with a keeper. Raises PlaceError where there is none."""
         assert isinstance(placement, RayPlacement)
         if self._is_closed:
-            raise PlaceError("the service is closing")
+            raise PlaceError(_CLOSING)
         if importlib.util.find_spec("ray") is None:
             said = "Ray isn't installed beside this service: pip install 'failsoft[ray]'"
             raise PlaceError(said, is_final=True)
         placer = self._usable_placer()
         place = placer.ask(placement, order)
         try:
-            async with asyncio.timeout(placement.place_limit + _ANSWER_GRACE):
+            async with asyncio.timeout(_HEARD_LIMIT) as place.limit:
                 place.address = await place.answer
         except TimeoutError as error:
             placer.is_usable = False
@@ -68,8 +73,7 @@ class RayPlaces:
     async def aclose(self) -> None:
         """End every placer, and so all that it placed; return when they are gone."""
         self._is_closed = True
-        for placer in list(self._placers):
-            await placer.aclose()
+        await asyncio.gather(*(placer.aclose() for placer in self._placers))
 
     def _usable_placer(self) -> _Placer:
         for placer in self._placers:
@@ -84,11 +88,19 @@ class RayPlace:
     """Hold an actor of Ray, and the keeper that it started."""
 
     address: KeeperAddress
+    limit: asyncio.Timeout
 
-    def __init__(self, placer: _Placer, id: int) -> None:
+    def __init__(self, placer: _Placer, id: int, place_limit: float) -> None:
         self._placer = placer
         self.id = id
+        self._place_limit = place_limit
         self.answer: asyncio.Future[KeeperAddress] = asyncio.get_running_loop().create_future()
+
+    def heard(self) -> None:
+        """Note that the placer is at it: from now on it is the cluster that takes its time."""
+        if not self.limit.expired():
+            within = self._place_limit + _ANSWER_GRACE
+            self.limit.reschedule(asyncio.get_running_loop().time() + within)
 
     def release(self) -> None:
         """Have Ray end the actor, wherever it is in its life. Idempotent."""
@@ -103,20 +115,26 @@ class _Placer:
 
     def __init__(self, address: str, on_gone: Callable[[_Placer], object]) -> None:
         self.is_usable = True
+        self._is_closing = False
         self._on_gone = on_gone
         self._ids = itertools.count(1)
         self._places: dict[int, RayPlace] = {}
         self._reason = "the Ray cluster's driver ended"
         self._loop = asyncio.get_running_loop()
         self._control, theirs = control_pair()
-        module, number = "failsoft.gpu.cluster.ray_placer", theirs.fileno()
+        program = (sys.executable, "-P", "-m", "failsoft.gpu.cluster.ray_driver")
+        number = theirs.fileno()
         with theirs:
-            self._process = SideProcess(
-                (sys.executable, "-P", "-m", module, str(number), address),
-                on_line=_log_line,
-                on_exit=self._exited,
-                pass_fds=(number,),
-            )
+            try:
+                self._process = SideProcess(
+                    (*program, str(number), str(os.getpid()), address),
+                    on_line=_log_line,
+                    on_exit=self._exited,
+                    pass_fds=(number,),
+                )
+            except OSError:
+                self._control.close()
+                raise
         self._control.setblocking(False)
         self._loop.add_reader(self._control, self._receive)
 
@@ -125,7 +143,7 @@ class _Placer:
 
     def ask(self, placement: RayPlacement, order: KeeperOrder) -> RayPlace:
         """Ask for a place. Raises PlaceError where the placer takes no more requests."""
-        place = RayPlace(self, next(self._ids))
+        place = RayPlace(self, next(self._ids), placement.place_limit)
         message = {
             "op": "place",
             "id": place.id,
@@ -155,7 +173,9 @@ class _Placer:
 
     async def aclose(self) -> None:
         """End the placer; return when it is gone."""
-        self.is_usable = False
+        self.is_usable, self._is_closing = False, True
+        for id in list(self._places):
+            self._answer(id, PlaceError(_CLOSING))
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
         await self._process.ended(_END_LIMIT)
@@ -167,6 +187,9 @@ class _Placer:
         except BlockingIOError:
             return False
         match message:
+            case {"op": "heard", "id": int(id)}:
+                if id in self._places:
+                    self._places[id].heard()
             case {"op": "placed", "id": int(id), "address": address}:
                 self._answer(id, msgspec.convert(address, KeeperAddress))
             case {"op": "failed", "id": int(id), "reason": str(reason), "is_final": bool(final)}:
@@ -175,6 +198,7 @@ class _Placer:
                 self.is_usable = False
                 self._reason = reason
             case None:
+                self.is_usable = False
                 self._loop.remove_reader(self._control)
             case _:
                 raise ValueError(f"no such message: {message}")
@@ -195,7 +219,7 @@ class _Placer:
             pass
         self._loop.remove_reader(self._control)
         self._control.close()
-        if status != 0:
+        if status != 0 and self._places and not self._is_closing:
             _log.error("the Ray cluster's driver ended; its workers end with it", status=status)
         for id in list(self._places):
             self._answer(id, PlaceError(self._reason))

@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 MINUTES ?= 20
+JOBS ?= 2
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -14,8 +15,9 @@ CACHES := .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 demo: $(READY)
 	@$(BIN)/failsoft demo
 
+# Two at a time: much of what the tests do is to wait for processes.
 test: $(READY)
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

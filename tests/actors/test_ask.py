@@ -24,7 +24,7 @@ from failsoft.messages import (
     WorkerLost,
 )
 from failsoft.messages.events import ActorFailed, Event
-from failsoft.supervisors import Intensity, Supervisor, child
+from failsoft.supervisors import Backoff, Intensity, Supervisor, child
 
 from .sample_actors import Boom, Busy, Cancellable, Deferring, Interleaving, Noted, Work, quiet
 
@@ -134,8 +134,9 @@ async def spawn_supervised(system: System, actor: type[Actor]) -> tuple[Any, lis
     """Start an actor that is restarted; give its ref, and its failures as they are told."""
     failures: list[ActorFailed] = []
     system.events.subscribe(failures.append, ActorFailed)
+    specs = [child("actor", actor)]
     await system.spawn(
-        lambda: Supervisor([child("actor", actor)], intensity=Intensity(10, 1)), "root"
+        lambda: Supervisor(specs, intensity=Intensity(10, 1), backoff=Backoff()), "root"
     )
     return system.ref("root/actor"), failures
 

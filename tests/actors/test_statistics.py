@@ -9,7 +9,7 @@ import pytest
 from failsoft.actors import ActorStatistics, System, handles
 from failsoft.messages import GenerationFailed, InferenceTimeout, Message
 from failsoft.messages.events import ActorStarted
-from failsoft.supervisors import Supervisor, child
+from failsoft.supervisors import Backoff, Supervisor, child
 
 from .sample_actors import Boom, Busy, Deferring, Interleaving, Note, Notebook, Work, quiet
 
@@ -76,7 +76,7 @@ async def test_what_runs_side_by_side_and_what_is_owed_is_counted(system: System
 
 async def test_a_count_goes_on_through_restarts_and_after_the_end(system: System) -> None:
     """RT-14 The ref knows what became of its actor."""
-    root = await system.spawn(lambda: Supervisor([child("a", Notebook)]), "root")
+    root = await system.spawn(lambda: Supervisor([child("a", Notebook)], backoff=Backoff()), "root")
     ref = system.ref("root/a")
     for _ in range(2):
         ref.tell(Note(1))
@@ -96,7 +96,7 @@ async def test_a_system_counts_its_actors_and_what_was_lost(system: System) -> N
     assert system.statistics().actors == {}
     for name in "ab":
         await system.spawn(Interleaving, name)
-    await system.spawn(lambda: Supervisor([child("c", Notebook)]), "root")
+    await system.spawn(lambda: Supervisor([child("c", Notebook)], backoff=Backoff()), "root")
     ended = await system.spawn(Notebook, "ended")
     await system.stop(ended)
     ended.tell(Note(1))

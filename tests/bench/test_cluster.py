@@ -1,4 +1,4 @@
-"""The benchmark of workers elsewhere, and of streams that go on: each of its sides is a real one."""
+"""The benchmark of workers elsewhere, and of streams that go on: each side is a real one."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ class ForgetfulHost(WorkerHost):
 
 async def test_workers_that_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole family is named: reaper and template."""
-    monkeypatch.setattr("failsoft.actors.model_worker.WorkerHost", ForgetfulHost)
+    monkeypatch.setattr("failsoft.gpu.handle.kind.WorkerHost", ForgetfulHost)
     with pytest.raises(LeakFound) as raised:
         await serve_and_stop()
     names = {told.partition(" ")[0] for told in raised.value.processes}

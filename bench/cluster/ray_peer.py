@@ -44,7 +44,8 @@ def ray_actor() -> Iterator[tuple[Any, int]]:
             _temp_dir=folder,
         )
         try:
-            actor = ray.remote(Noop).remote()
+            # Ray's types know nothing of methods that are called from afar.
+            actor: Any = ray.remote(Noop).remote()
             yield actor, ray.get(actor.pid.remote())
         finally:
             ray.shutdown()

@@ -11,11 +11,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from time import perf_counter
+from typing import Any
 
 # Before Ray is imported, which reads it: nothing is to be told to anybody.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
-import ray  # type: ignore[import-not-found]  # only the peers have it
+import ray
 
 SETTINGS = (
     "ray.init(num_cpus=1) without the dashboard; ray.get(actor.echo.remote(1)). An actor is a "
@@ -28,7 +29,8 @@ class Echo:
         return number
 
 
-_Remote = ray.remote(Echo)
+# Ray's types know nothing of methods that are called from afar.
+_Remote: Any = ray.remote(Echo)
 
 
 @contextlib.contextmanager

@@ -26,9 +26,9 @@ class Modelled(Actor):
     """Stand in a child spec for a model, which is modelled here."""
 
 
-def candidates_of(count: int) -> tuple[Candidate, ...]:
+def candidates_of(count: int, at_once: int | None = None) -> tuple[Candidate, ...]:
     """Describe so many candidates."""
-    return tuple(candidate(f"m{number}", Modelled) for number in range(count))
+    return tuple(candidate(f"m{n}", Modelled, at_once=at_once) for n in range(count))
 
 
 class World(msgspec.Struct, frozen=True):

@@ -93,7 +93,7 @@ _PANELS: Final = (
     ),
     _Panel(
         "One server that queues all, twice the load: limits of two shares at most;\n"
-        "dashed: limits at the defaults",
+        "dashed: limits without a bound",
         *("lasting", "endless bounded", "endless", _limits, "limits of all services, a slot"),
     ),
     _Panel(

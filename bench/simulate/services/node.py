@@ -10,16 +10,19 @@ from bench.simulate.model import Job
 from bench.simulate.routed import Routed
 from bench.simulate.services.call import WIRE, Call
 from bench.simulate.variants import Variant
-from failsoft.messages import GenerationFailed, InferenceError, ModelOverloaded, TextReply
+from failsoft.messages import (
+    GenerationFailed,
+    InferenceError,
+    InferenceTimeout,
+    ModelOverloaded,
+    TextReply,
+)
 from failsoft.supervisors.routing.candidate import candidate
 from failsoft.supervisors.routing.route import Route
 
-# A server's, for a request that names none.
-USUAL_TIMEOUT = 60.0
-
 
 class Node(Routed):
-    """Answer calls by a router with one model. Nobody tells it their deadlines: it has its own."""
+    """Answer calls by a router with one model, each by the time that its service says is left."""
 
     def __init__(self, world: World, variant: Variant, seed: str) -> None:
         chance, loads = Random(f"{seed} policy"), Random(f"{seed} loads")
@@ -33,7 +36,8 @@ class Node(Routed):
             return
         attempt, now = call.attempt, self.timeline.now
         route = attempt.route
-        ask = Ask(route.request, now, USUAL_TIMEOUT, is_stream=route.is_stream)
+        left = route.deadline - (now - WIRE)  # as it was sent
+        ask = Ask(route.request, now, left, is_stream=route.is_stream)
         ask.carried = call
         call.route = Route(ask.request, now, ask.deadline, is_stream=ask.is_stream, carried=ask)
         self._arrives(call.route)
@@ -48,7 +52,7 @@ class Node(Routed):
         if error is not None:
             call.error = _as_told(error)
         elif outcome != "ok":
-            call.error = GenerationFailed("The remote server failed (504).", timestamp=0.0)
+            call.error = InferenceTimeout("The remote server's time was over (504).", timestamp=0.0)
         self.timeline.after(WIRE, call.ends, None)
 
     def has_begun(self, job: Job) -> None:
@@ -67,4 +71,6 @@ def _as_told(error: Exception) -> InferenceError:
     if isinstance(error, ModelOverloaded):
         wait = error.details.get("retry_after", 1.0)
         return ModelOverloaded("It is overloaded.", details={"retry_after": wait}, timestamp=0.0)
+    if isinstance(error, InferenceTimeout):
+        return InferenceTimeout("Its time for it was over.", timestamp=0.0)
     return GenerationFailed("The remote server failed (500).", timestamp=0.0)

@@ -69,10 +69,10 @@ class Service(Routing):
         ledger: Ledger,
         chance: Random,
     ) -> None:
-        candidates = candidates_of(len(nodes))
+        most = max_concurrent or _REMOTE.max_concurrent
+        candidates = candidates_of(len(nodes), at_once=most)
         super().__init__(timeline, candidates, policy, chance)
         self.ledger = ledger
-        most = max_concurrent or _REMOTE.max_concurrent
         self._remotes = {
             spec.id: Remote(node, timeline, most)
             for spec, node in zip(candidates, nodes, strict=True)

@@ -12,8 +12,8 @@ from failsoft.supervisors.routing.admission import Admission
 from failsoft.supervisors.routing.limit import Limit
 from failsoft.supervisors.routing.policy import RoutePolicy
 
-# That nothing holds back what a service sends but its limit.
-_MANY: Final = 256
+# The slots of one server of 16 workers: a service that is alone can use no more.
+_ALL_SLOTS: Final = 64
 _OVER_SHARE: Final = 2.0
 
 _OWN_LINE = VARIANTS["defaults"]
@@ -36,7 +36,7 @@ class Setup(msgspec.Struct, frozen=True):
     is_one_server: bool = True
     server: Variant = _OWN_LINE
     policy: RoutePolicy = RoutePolicy()
-    max_concurrent: int | None = _MANY
+    max_concurrent: int | None = _ALL_SLOTS
     is_bounded: bool = False
 
     def policy_for(self, services: int, slots: int) -> RoutePolicy:

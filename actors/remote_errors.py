@@ -55,6 +55,9 @@ def error_of(refusal: Refusal, spec: RemoteSpec, now: float) -> InferenceError:
     said = _said(refusal.body, spec)
     error = said.as_told or _by_status(refusal, said, now)
     error.details["status"] = refusal.status
+    wait = _retry_after(refusal.headers, now)
+    if wait is not None and isinstance(error, ModelOverloaded):
+        error.details.setdefault("retry_after", wait)
     return _noted(error, said)
 
 

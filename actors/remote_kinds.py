@@ -57,4 +57,6 @@ def error_as_told(kind: object, message: str, told: Mapping[str, Any]) -> Infere
     if "retry_after" in kept:
         kept["retry_after"] = min(max(0.0, kept["retry_after"]), MAX_WAIT)
     is_retryable = told.get("is_retryable") is True
-    return error_from(ErrorInfo(kind, message, kept, is_retryable, time.time())).as_answer()
+    error = error_from(ErrorInfo(kind, message, kept, is_retryable, time.time())).as_answer()
+    error.happened_elsewhere = True
+    return error

@@ -33,11 +33,13 @@ class InferenceError(Exception):
     is_callers_fault: the request itself is wrong: answered, counted in no breaker,
         never a reason to restart or to fall back.
     is_refusal: an answer and not a failure of the actor that raises it.
+    happened_elsewhere: another failsoft service told of it; a worker that was lost was its own.
     """
 
     kind: ClassVar[str] = "generation_failed"
     is_callers_fault: ClassVar[bool] = False
     is_refusal: bool = False
+    happened_elsewhere: bool = False
     retryable: ClassVar[bool] = False
 
     def __init__(

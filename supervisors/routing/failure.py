@@ -47,11 +47,13 @@ class Failure(msgspec.Struct, frozen=True):
 
     @property
     def is_of_worker(self) -> bool:
-        """Tell whether a worker was lost, by whosever doing.
+        """Tell whether a worker of this service was lost, by whosever doing.
 
         Another try is owed then: it comes to a new worker, and adds nothing to what others bear.
+        A server elsewhere sees to that itself.
         """
-        return self.lost_worker or isinstance(self.error, WorkerLost)
+        was_lost = self.lost_worker or isinstance(self.error, WorkerLost)
+        return was_lost and not self.error.happened_elsewhere
 
     @property
     def retry_after(self) -> float:

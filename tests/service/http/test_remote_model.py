@@ -113,6 +113,11 @@ def test_the_wait_is_told_exactly() -> None:
         assert error_of(told(busy), SPEC, 0.0).details["retry_after"] == heeded
 
 
+def test_where_no_wait_is_told_the_header_s_counts() -> None:
+    """RY-04 Of a service that stops, or from a proxy before it: else it would be asked first."""
+    assert error_of(told(ModelOverloaded("Not now.")), SPEC, 0.0).details["retry_after"] == 1.0
+
+
 def test_all_fields_that_are_wrong_are_told() -> None:
     """WK-19 Whether a model found that, or the service."""
     fields = {"prompt": "must not be empty", "seed": "must not be sk-secret"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from failsoft.actors import ActorStopped
+from failsoft.actors import ActorStopped, RemoteSpec
+from failsoft.actors.remote_errors import error_in_stream
 from failsoft.messages import (
     GenerateText,
     GenerationFailed,
@@ -215,6 +216,41 @@ def test_one_that_took_two_workers_down_is_poison_though_its_like_was_answered()
     made.fail(route.attempts[0], lost)
     assert isinstance(error_of(made, route), PoisonedRequest)
     assert route.sends == 2
+
+
+def test_what_is_remembered_of_losses_is_bounded() -> None:
+    """WK-10 Of a model that is neither restarted nor answers anybody, such as one elsewhere."""
+    policy = RoutePolicy(breaker=None, retries=0, degradation=None, poison=Poison(most=3))
+    made = world("there", policy=policy)
+    for number in range(10):
+        made.arrive(GenerateText(f"prompt {number}"))
+        lost = WorkerLost("It was lost.", details={"begun": True, "worker": number})
+        made.fail(made.at("there")[0], lost.as_answer())
+    assert 0 < len(made.targets["there"].blamed) <= 3
+    made.finish()
+
+
+def test_what_a_server_elsewhere_lost_is_tried_again_at_the_budget_s_cost() -> None:
+    """RY-03 It has workers and tries of its own, and is ready all the same: it would be flooded."""
+    body = (
+        b'{"error": {"code": "worker_lost", "message": "It was lost.", '
+        b'"failsoft": {"details": {"begun": false}, "is_retryable": true}}}'
+    )
+    lost = error_in_stream(body, RemoteSpec(base_url="http://there/v1", model="m"))
+    assert isinstance(lost, WorkerLost)
+    policy = RoutePolicy(budget=Budget(ratio=0, most=1, per_second=0), degradation=None)
+    # given
+    made = world("there", policy=policy)
+    for _ in range(5):
+        made.arrive()
+    # when
+    for attempt in tuple(made.live.values()):
+        made.fail(attempt, lost)
+    # then
+    assert made.live == {}
+    made.advance(60.0)
+    assert len(made.sent) == 6
+    made.finish()
 
 
 def test_a_retry_waits_for_the_budget_to_allow_it_and_not_longer() -> None:

@@ -51,10 +51,7 @@ class Placing:
         busy: list[Target] = []
         hopeful: list[Target] = []
         is_held_back = False
-        targets: Iterable[Target] = self.targets.values()
-        if self._are_equals:
-            targets = least_loaded(targets, self._random, now)
-        for target in targets:
+        for target in self._in_order(now):
             if target.id in route.round:
                 continue
             obstacle = self._obstacle(target, route, left, now)
@@ -84,6 +81,11 @@ class Placing:
             route.stage = Stage.QUEUED
         else:
             self._stuck(route, hopeful, now)
+
+    def _in_order(self, now: float) -> Iterable[Target]:
+        """Give the targets in the order in which they are asked."""
+        targets = self.targets.values()
+        return least_loaded(targets, self._random, now) if self._are_equals else targets
 
     def _obstacle(self, target: Target, route: Route, left: float, now: float) -> str | None:
         """Give what keeps the request from this model, None for nothing."""
@@ -183,7 +185,7 @@ class Placing:
             return []
         if route.workers_lost:  # one at a time, see ``Target.has_suspect``
             return []
-        for target in self.targets.values():
+        for target in self._in_order(now):
             if target is attempt.target or target.id in route.round or not target.line.has_room:
                 continue
             if self._obstacle(target, route, route.deadline - now, now) is not None:

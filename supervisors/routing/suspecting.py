@@ -30,6 +30,8 @@ class Suspecting(Tending):
         # However many like it were in work there, it was one worker.
         blamed = (failure.worker, route.fingerprint)
         is_new = blamed not in target.blamed
+        if len(target.blamed) >= poison.most:  # it is neither restarted nor answers anybody
+            target.blamed.clear()
         target.blamed.add(blamed)
         if is_new and self.quarantine.blame(route.fingerprint, now, route.kind):
             is_held = True

@@ -106,7 +106,8 @@ class Target:
 
     def failed(self, failure: Failure, now: float, *, is_refusal: bool) -> None:
         """Take note of a failure. is_refusal: the actor goes on all the same."""
-        self.rests_until = now + failure.retry_after
+        if failure.retry_after:
+            self.rests_until = now + failure.retry_after
         if failure.is_models_fault and not is_refusal and not self.spec.is_pool:
             self.crashes()
 

@@ -160,3 +160,8 @@ def test_a_backoff_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     """SV-15 With what is asked for."""
     with pytest.raises(ValueError, match="factor >= 1"):
         Backoff(**wrong)  # type: ignore[arg-type]
+
+
+def test_fewer_than_no_waits_are_refused() -> None:
+    with pytest.raises(ValueError, match="immediate must be at least 0; it is -1"):
+        Backoff(immediate=-1)

@@ -8,7 +8,7 @@ import pytest
 
 from failsoft.actors import System
 from failsoft.messages import GenerationFailed, ModelOverloaded
-from failsoft.supervisors import OrderCandidates, RoutePolicy, candidate
+from failsoft.supervisors import Hedge, OrderCandidates, RoutePolicy, candidate
 
 from .dispatcher_world import World
 from .router_actors import HELLO, scripted, spawn_router
@@ -102,6 +102,42 @@ def test_an_equal_that_asks_to_be_left_alone_is_asked_last_until_then() -> None:
     made.advance(5.0)
     made.arrive()
     assert [attempt.target.id for attempt in made.at(refuses.target.id)] == [refuses.target.id]
+    made.finish()
+
+
+def test_a_failure_that_asks_for_nothing_takes_back_no_such_wish() -> None:
+    """RY-04 Of what it had in hand one is refused and another one breaks: it rests all the same."""
+    # given
+    made = world("a", "b")
+    for _ in range(4):
+        made.arrive()
+    refused, broken = made.at("a")
+    # when
+    made.fail(refused, ModelOverloaded("full", details={"retry_after": 5.0}))
+    made.fail(broken, GenerationFailed("broken").as_answer())
+    made.arrive()
+    # then
+    assert [len(made.at(id)) for id in ("a", "b")] == [0, 5]
+    made.finish()
+
+
+def test_a_hedge_goes_to_the_equal_with_the_least_in_hand() -> None:
+    """FB-01 As the first try does: in their order all hedges would crowd onto the first one."""
+    # given
+    hedge = Hedge(minimum=1, least_seconds=0.1)
+    policy = RoutePolicy(prefer="least_loaded", retries=0, degradation=None, hedge=hedge)
+    made = world("a", "b", "c", policy=policy)
+    for _ in range(3):
+        made.arrive()
+    for attempt in tuple(made.live.values()):
+        made.answer(attempt)
+    # when
+    for _ in range(3):
+        made.arrive()
+        made.advance(0.2)
+    # then
+    assert made.told["RequestHedged"] == 3
+    assert [len(made.at(id)) for id in ("a", "b", "c")] == [2, 2, 2]
     made.finish()
 
 

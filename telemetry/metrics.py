@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
+from collections.abc import Set
 from importlib import metadata
 from typing import Final
 
@@ -269,3 +270,9 @@ class Metrics:
 
         for levels in self._of_paths:
             levels.forget(is_gone)
+
+    def forget_unseen(self, seen: Set[str]) -> None:
+        """Take out what no event tells of actors whose path isn't ``seen``: it isn't known now."""
+        of_workers = (self.batch, self.worker_memory, self.worker_device_memory)
+        for levels in (self.mailbox, self.load, *of_workers):
+            levels.forget(lambda labels: labels["path"] not in seen)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from failsoft.actors import ModelState, System, TreeNode
 from failsoft.telemetry.active_requests import ActiveRequests
 from failsoft.telemetry.metrics import Metrics
-from failsoft.telemetry.probes import candidates_of, degradation_of
+from failsoft.telemetry.probes import candidates_of, degradation_of, nodes
 
 # A picture of more actors takes too long for the event loop at each scrape: then only of those
 # with children, routers and pools among them, which tell of the models in front of which they are.
@@ -21,7 +21,11 @@ MODEL_STATES = tuple(state.value for state in ModelState)
 
 def refresh(metrics: Metrics, system: System) -> None:
     """Bring up to date what no event tells: the tree's picture, and what was counted elsewhere."""
-    read_tree(metrics, system.tree(leaves=sum(1 for _ in system.paths) <= MOST_ACTORS))
+    is_whole = sum(1 for _ in system.paths) <= MOST_ACTORS
+    tree = system.tree(leaves=is_whole)
+    read_tree(metrics, tree)
+    if not is_whole:
+        metrics.forget_unseen({node.path for node in nodes(tree)})
     metrics.tasks.set(to=len(asyncio.all_tasks()))
     metrics.dead_letters.catch_up(system.dead_letters.counts())
     metrics.refused.catch_up(metrics.refused_labels)
@@ -31,11 +35,10 @@ def refresh(metrics: Metrics, system: System) -> None:
 
 def read_tree(metrics: Metrics, tree: tuple[TreeNode, ...]) -> None:
     """Set the metrics that tell what is now from what each actor of the ``tree`` shows."""
-    for top in tree:
-        for node in top.walk():
-            metrics.mailbox.set(node.path, "control", to=node.control_depth)
-            metrics.mailbox.set(node.path, "work", to=node.work_depth)
-            _read_shown(metrics, node)
+    for node in nodes(tree):
+        metrics.mailbox.set(node.path, "control", to=node.control_depth)
+        metrics.mailbox.set(node.path, "work", to=node.work_depth)
+        _read_shown(metrics, node)
 
 
 def _read_shown(metrics: Metrics, node: TreeNode) -> None:

@@ -31,6 +31,8 @@ class Backoff(msgspec.Struct, frozen=True):
         numbers = (self.base, self.factor, self.cap)
         if not all(map(math.isfinite, numbers)) or min(self.base, self.cap) < 0 or self.factor < 1:
             raise ValueError("a backoff needs base >= 0 s, factor >= 1 and cap >= 0 s, all finite")
+        if self.immediate < 0:
+            raise ValueError(f"immediate must be at least 0; it is {self.immediate}")
 
     def longest(self, attempt: int) -> float:
         """Give the most seconds that the wait before restart ``attempt`` (from 1) can take."""

@@ -17,7 +17,7 @@ demo: $(READY)
 
 # Two at a time: much of what the tests do is to wait for processes.
 test: $(READY)
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from failsoft.messages.events import (
     Event,
     FellBack,
     GenerationCancelled,
+    ModelStateChanged,
     RequestFinished,
     RestartScheduled,
     WorkerEnded,
@@ -24,6 +25,7 @@ from failsoft.messages.events import (
 from failsoft.service.demo_requests import CHUNKS_BEFORE_FAULT, DemoRequest, FaultKind
 
 OOM_AFTER_STEPS = 3
+_IN_MIDST = ("kill", "hang", "cancel")
 
 
 class FaultRecord(msgspec.Struct):
@@ -60,13 +62,17 @@ class Faults:
         self._tell = tell
         self._kill = kill
         self._began_at = system.clock.now()
+        # Of the primary's, the one that took the request that a fault is to come to.
+        self._taken_by: str | None = None
         self.records: list[FaultRecord] = []
 
     # -- points of progress
 
     def at_send(self, request: DemoRequest) -> None:
         """Come to the point right before ``request`` is sent."""
-        if request.fault == "oom":
+        if request.fault in _IN_MIDST:
+            self._taken_by = None
+        elif request.fault == "oom":
             self._record(request, f"the sending of request {request.number}")
             for node in self._workers():
                 primary = self._system.find(node.path)
@@ -79,12 +85,12 @@ class Faults:
 
     def at_chunk(self, request: DemoRequest, chunks: int) -> bool:
         """Come to the point where ``request`` has given ``chunks``; True: its reader leaves."""
-        if chunks != CHUNKS_BEFORE_FAULT or request.fault not in ("kill", "hang", "cancel"):
+        if chunks != CHUNKS_BEFORE_FAULT or request.fault not in _IN_MIDST:
             return False
         self._record(request, f"chunk {chunks} of request {request.number}")
         if request.fault == "cancel":
             return True
-        pid = self._busy_worker()
+        pid = self._worker_with_it()
         if request.fault == "kill":
             self._kill(pid)
         else:
@@ -109,6 +115,8 @@ class Faults:
 
     def hear(self, event: Event) -> None:
         """Take down an event, where it belongs to the last fault."""
+        if self._taken_by is None and isinstance(event, ModelStateChanged):
+            self._heed_primary(event)
         if not self.records:
             return
         record = self.records[-1]
@@ -149,15 +157,22 @@ class Faults:
         self.records.append(FaultRecord(request.fault, request.number, when, at))
         self._tell(f"fault: {request.fault} at {when}")
 
-    def _busy_worker(self) -> int:
-        """Give the process id of the primary's worker that has a request in hand."""
-        busy = [node for node in self._workers() if node.shows["running"]]
-        if not busy:
-            raise RuntimeError(f"{self._primary} has no worker at work")
-        return int(busy[0].shows["pid"])
+    def _heed_primary(self, event: ModelStateChanged) -> None:
+        """See who takes the request: it is sent before others, when all are at rest."""
+        if event.after == "busy" and self._is_ours(event.path):
+            self._taken_by = event.path
+
+    def _worker_with_it(self) -> int:
+        """Give the process id of the worker that has the fault's request in hand."""
+        for node in self._workers():
+            if node.path == self._taken_by and node.shows["running"]:
+                return int(node.shows["pid"])
+        raise RuntimeError(f"{self._primary} has no worker at work")
 
     def _workers(self) -> list[TreeNode]:
         """Give the primary where it has a worker, or its replicas."""
         whole = [node for top in self._system.tree() for node in top.walk()]
-        ours = [node for node in whole if f"{node.path}/".startswith(f"{self._primary}/")]
-        return [node for node in ours if node.shows.get("pid")]
+        return [node for node in whole if self._is_ours(node.path) and node.shows.get("pid")]
+
+    def _is_ours(self, path: str) -> bool:
+        return f"{path}/".startswith(f"{self._primary}/")

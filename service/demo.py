@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from failsoft.service.demo_nodes import DemoNodes
+from failsoft.service.demo_nodes import DemoNodes, NodesUnavailable
 from failsoft.service.demo_report import print_report, write_json
 from failsoft.service.demo_run import Demo, DemoResult
 from failsoft.service.demo_view import View
@@ -50,6 +50,9 @@ def run_demo(output: Path, *, cluster: bool = False) -> int:
         except (KeyboardInterrupt, asyncio.CancelledError):
             console.print("Interrupted; the tree was stopped, and no process is left.")
             return INTERRUPTED
+        except NodesUnavailable as error:
+            print(error, file=sys.stderr)
+            return 1
     write_json(result, output / "demo.json")
     print_report(result, console)
     console.print(f"Written: {output / 'demo.json'}, {output / 'demo.log'}, {flight}")

@@ -42,8 +42,14 @@ def main() -> None:
 
 
 def _kill_node_of(pid: int, cluster: Any, nodes: list[Any]) -> None:
-    """Kill the node whose daemon the process is, or has among its forefathers."""
-    forefathers = {pid, *(each.pid for each in psutil.Process(pid).parents())}
+    """Kill the node whose daemon the process is, or has among its forefathers.
+
+    No-op where the process is gone: so is what it was hit for.
+    """
+    try:
+        forefathers = {pid, *(each.pid for each in psutil.Process(pid).parents())}
+    except psutil.NoSuchProcess:
+        return
     for node in nodes:
         daemons = {info.process.pid for info in node.all_processes["raylet"]}
         if daemons & forefathers:

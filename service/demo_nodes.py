@@ -19,8 +19,15 @@ _START_LIMIT = 120.0
 _END_LIMIT = 30.0
 
 
+class NodesUnavailable(Exception):
+    """Tell in one line why there is no cluster for the demo, and where to look."""
+
+
 class DemoNodes:
-    """Have a Ray cluster of three nodes for the length of a block, and kill one of them."""
+    """Have a Ray cluster of three nodes for the length of a block, and kill one of them.
+
+    Raises NodesUnavailable where it doesn't start within 120 s.
+    """
 
     def __init__(self) -> None:
         self._address = ""
@@ -55,6 +62,10 @@ class DemoNodes:
         try:
             async with asyncio.timeout(_START_LIMIT):
                 self._address = await self._is_there
+        except TimeoutError as error:
+            await self._end()
+            said = f"the demo's cluster did not start within {_START_LIMIT:g} s; see demo.log"
+            raise NodesUnavailable(said) from error
         except BaseException:
             await self._end()
             raise
@@ -80,8 +91,8 @@ class DemoNodes:
 
     def _exited(self, status: int) -> None:
         if not self._is_there.done():
-            said = f"the cluster's program ended with status {status}; see demo.log"
-            self._is_there.set_exception(RuntimeError(said))
+            said = f"the demo's cluster could not start (status {status}); see demo.log"
+            self._is_there.set_exception(NodesUnavailable(said))
 
 
 def _log_line(line: WorkerLine) -> None:

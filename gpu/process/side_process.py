@@ -70,8 +70,10 @@ class SideProcess:
         return self._popen.pid
 
     def write(self, data: bytes) -> None:
-        """Write to its standard input, which must have room for it. Raises OSError."""
+        """Write to its standard input, which must have room. Raises OSError where it is closed."""
         assert self._popen.stdin is not None
+        if self._popen.stdin.closed:
+            raise BrokenPipeError("the program's input has ended")
         os.write(self._popen.stdin.fileno(), data)
 
     def end_input(self) -> None:

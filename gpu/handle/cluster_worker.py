@@ -258,7 +258,8 @@ class ClusterWorker(FollowedWorker):
         """Ask for a sign of life, and see that there was one, until its worker has ended."""
         if self._has_exited:
             return
-        reason = self._reach.check(time.monotonic())
+        received = 0 if self._control is None else self._control.received
+        reason = self._reach.check(time.monotonic(), received)
         if reason is not None:
             self._lose(reason)
         else:

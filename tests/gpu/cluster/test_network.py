@@ -14,7 +14,7 @@ from tests.gpu.launched import Launcher, children_of, name_of, still_alive_after
 from failsoft.gpu.cluster.cluster_host import ClusterHost
 from failsoft.gpu.cluster.command_places import CommandPlaces
 from failsoft.gpu.placement import CommandPlacement
-from failsoft.gpu.script import Pause, Say, Script, When
+from failsoft.gpu.script import Pause, Print, Say, Script, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText
 from failsoft.messages.frames import Began, Run, Timed
@@ -121,6 +121,20 @@ async def test_a_slow_network_is_no_loss(
     await worker.process.stop()
     assert (await worker.ended()).exit_status == 0
     assert (await worker.reply_of(last)).text == large
+    end_the_commands(places)
+
+
+async def test_on_a_slow_network_a_worker_may_print_much(
+    places: ClusterHost, launch: Launcher, network: Network
+) -> None:
+    """Signs of life are behind it, for longer than the limit; so it is one itself."""
+    network.slow("4mbit")
+    prints = scripted(Script(otherwise=[Print("x" * 65_000 + "\n", times=40), Say("done")]))
+    worker = await launch.ready(prints)
+    assert (await worker.reply_of(worker.run("go", stream=False))).text == "done"
+    await worker.process.stop()
+    assert (await worker.ended()).exit_status == 0
+    assert sum(line.event.startswith("xxx") for line in worker.lines) >= 40
     end_the_commands(places)
 
 

@@ -29,6 +29,14 @@ def test_silence_is_a_loss_once_the_limit_has_passed() -> None:
     assert reach.check(121.0) == "nothing has come from its machine for 11 s"
 
 
+def test_what_comes_is_a_sign_of_life_though_no_word_is_whole() -> None:
+    """As long as more comes."""
+    reach = Reach(10.0, now=0.0)
+    assert all(reach.check(float(now), received=now) is None for now in range(1, 60))
+    assert all(reach.check(float(now), received=59) is None for now in range(60, 70))
+    assert reach.check(70.0, received=59) == "nothing has come from its machine for 11 s"
+
+
 @pytest.mark.parametrize("stood_still", [2.5, 60.0, 1e6])
 def test_a_check_that_is_late_is_this_processs_fault(stood_still: float) -> None:
     """It says nothing of the keeper; from then on its silence counts again."""

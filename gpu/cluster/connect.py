@@ -32,7 +32,7 @@ async def connect(address: KeeperAddress, order: KeeperOrder, purpose: bytes) ->
         raise PlaceError(f"its keeper at {where} was not trusted: {error}") from error
     except PlaceError:
         raise
-    except (OSError, KeyError) as error:
+    except OSError as error:
         said = getattr(error, "strerror", None) or str(error)
         raise PlaceError(f"its keeper at {where} could not be reached: {said}") from error
 

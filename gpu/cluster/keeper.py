@@ -1,7 +1,7 @@
 """The keeper: the parent of one worker on another machine, and its tie to the service.
 
 Run as ``python -P -m failsoft.gpu.cluster.keeper``, with a ``KeeperOrder`` on its standard input,
-which stays open: where it ends, so does the keeper. One thread.
+which stays open: where it ends, so does the keeper. One thread, and one for each connection in TLS.
 
     service ──wire, TCP────────────────▶ worker
        └────control, TCP──▶ keeper ──fork──┘

@@ -20,7 +20,7 @@ def tls_context(*, server_side: bool) -> ssl.SSLContext | None:
     """Give what Ray's own settings ask for; None where ``RAY_USE_TLS`` isn't set.
 
     ``RAY_TLS_SERVER_CERT`` and ``RAY_TLS_SERVER_KEY`` are this side's, and ``RAY_TLS_CA_CERT`` has
-    signed both sides'. Raises OSError where they can't be read, KeyError where one isn't set.
+    signed both sides'. Raises OSError where one isn't set, or can't be read.
     See https://docs.ray.io/en/latest/ray-core/configure.html#tls-authentication.
     """
     if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
@@ -31,10 +31,16 @@ def tls_context(*, server_side: bool) -> ssl.SSLContext | None:
     # Certificates of nodes name no host that a service could know; the authority is the cluster's.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(os.environ["RAY_TLS_CA_CERT"])
-    certificate, key = os.environ["RAY_TLS_SERVER_CERT"], os.environ["RAY_TLS_SERVER_KEY"]
-    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(_file("RAY_TLS_CA_CERT"))
+    context.load_cert_chain(_file("RAY_TLS_SERVER_CERT"), _file("RAY_TLS_SERVER_KEY"))
     return context
+
+
+def _file(variable: str) -> str:
+    path = os.environ.get(variable, "")
+    if not os.access(path, os.R_OK):
+        raise OSError(f"RAY_USE_TLS is set: set {variable} to a file that can be read here")
+    return path
 
 
 class TlsPump(threading.Thread):
@@ -162,7 +168,7 @@ class TlsPump(threading.Thread):
         if self._is_secured_over:
             self._plain.settimeout(_LAST_LIMIT)
             self._plain.sendall(self._inbound)
-        elif self._has_last_words:
+        elif self._has_last_words and self._secured.version() is not None:
             until = time.monotonic() + _LAST_LIMIT
             self._secured.settimeout(_LAST_LIMIT)
             self._secured.sendall(self._outbound)

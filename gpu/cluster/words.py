@@ -17,7 +17,7 @@ class Beat(Frame, frozen=True):
 
 
 class Signal(Frame, frozen=True):
-    """Send the worker, and what it has started, a signal."""
+    """Send the worker a signal; SIGKILL ends what it has started, too."""
 
     number: int
 

@@ -156,14 +156,25 @@ async def test_a_service_of_another_authority_is_refused(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("path", [None, "/nowhere/at/all.pem"])
+@pytest.mark.parametrize("is_here", [True, False])
 async def test_a_setting_that_is_missing_is_named(
-    ours: dict[str, str], launch: Launcher, monkeypatch: pytest.MonkeyPatch, variable: str
+    ours: dict[str, str],
+    launch: Launcher,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    path: str | None,
+    is_here: bool,
 ) -> None:
-    """On this side or on the other."""
-    elsewhere(launch, ours)
-    monkeypatch.delenv(variable)
+    """On this side or on the other: what to set."""
+    elsewhere(launch, ours if is_here else {variable: path or ""})
+    if is_here and path is None:
+        monkeypatch.delenv(variable)
+    elif is_here:
+        monkeypatch.setenv(variable, path or "")
     worker = await launch(scripted())
-    assert variable in (await worker.ended()).reason
+    reason = (await worker.ended()).reason
+    assert f"RAY_USE_TLS is set: set {variable} to a file that can be read" in reason
 
 
 def test_strangers_hold_up_no_service_in_tls(ours: dict[str, str]) -> None:
@@ -276,8 +287,8 @@ def test_where_either_side_ends_so_does_the_other(pumped: Pumped, side: str) -> 
 def test_a_side_that_never_speaks_keeps_no_thread_and_no_processor(
     ours: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor does one that waits for it."""
-    monkeypatch.setattr(tls, "_LAST_LIMIT", 0.1)
+    """Nor does one that waits for it: who hasn't proven itself is no one to wait for."""
+    monkeypatch.setattr(tls, "_LAST_LIMIT", 3600.0)
     context = tls_context(server_side=True)
     assert context is not None
     silent, theirs = socket.socketpair()

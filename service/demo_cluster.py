@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from typing import Any
 
 import psutil
@@ -26,6 +27,14 @@ def main() -> None:
     set_name("failsoft-nodes")
     # Nobody else needs Ray's page, and nothing is told to anybody.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # A folder of its own, with a short name for its sockets: there stands the address that others
+    # on this machine who say ``auto`` would be led to.
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        os.environ["RAY_TMPDIR"] = folder
+        _run()
+
+
+def _run() -> None:
     head = {"num_cpus": 0, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:

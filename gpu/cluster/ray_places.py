@@ -155,6 +155,9 @@ class _Placer:
         except BlockingIOError:
             self.is_usable = False
             raise PlaceError("the Ray cluster's driver takes no more requests") from None
+        except ValueError as error:
+            said = f"its placement is too large: {error}; have runtime_env name a file"
+            raise PlaceError(said, is_final=True) from error
         except OSError as error:
             raise PlaceError(self._reason) from error
         self._places[place.id] = place

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import ssl
 from typing import Any
 
 import httpx2
+
+# It would log each request with its URL, which may hold a secret.
+_log = logging.getLogger("httpx2")
+if _log.level == logging.NOTSET:
+    _log.setLevel(logging.WARNING)
 
 
 async def open_client(**options: Any) -> httpx2.AsyncClient:

@@ -18,14 +18,14 @@ from failsoft.gpu import WorkerSpec
 from failsoft.messages import GenerateText, InferenceError
 from failsoft.messages.events import StandbyPromoted, StandbyReady, WorkerReady
 from failsoft.supervisors import Backoff, model, router, supervisor
+from failsoft.supervisors.backoff import RESTARTS
 
 # A step of the model takes 10 ms. Without a limit, it is learned, and is a minute at least.
 STEP_LIMIT = 2.0
 HEALTHY_AFTER = 10.5
-_BACKOFF = Backoff()
 SETTINGS = (
-    "supervisor, router and one model in a worker process, with the defaults: backoff of 0 to 1 s"
-    " before a restart, heartbeats for 5 s; first_step_limit and hang_limit"
+    "supervisor, router and one model in a worker process, with the defaults: the first restart"
+    " at once, then a backoff; heartbeats for 5 s; first_step_limit and hang_limit"
     f" {STEP_LIMIT:g} s (steps take 10 ms)"
 )
 
@@ -75,7 +75,7 @@ class Ours:
 
 @contextlib.asynccontextmanager
 async def running(
-    name: str, folder: Path, *, backoff: Backoff = _BACKOFF, spare: bool = False
+    name: str, folder: Path, *, backoff: Backoff = RESTARTS, spare: bool = False
 ) -> AsyncIterator[Ours]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     limit = STEP_LIMIT if name == "steady" else None

@@ -88,7 +88,7 @@ class Pool(Sized):
         breaker: Breaker | None = _BREAKER,
         backoff: Backoff = RESTARTS,
         intensity: Intensity = _INTENSITY,
-        cool_down: float | None = 60.0,
+        cool_down: float | None = 10.0,
         shutdown: float | None = None,
     ) -> None:
         super().__init__(

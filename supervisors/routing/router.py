@@ -88,7 +88,7 @@ class Router(Operated):
         policy: RoutePolicy | None = None,
         backoff: Backoff = RESTARTS,
         intensity: Intensity = _INTENSITY,
-        cool_down: float | None = 60.0,
+        cool_down: float | None = 10.0,
         **options: Any,
     ) -> None:
         super().__init__(candidates, backoff=backoff, intensity=intensity, cool_down=cool_down)

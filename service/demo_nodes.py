@@ -96,4 +96,4 @@ class DemoNodes:
 
 
 def _log_line(line: WorkerLine) -> None:
-    getattr(_log, line.level)(line.event, **line.fields)
+    line.log_to(_log)

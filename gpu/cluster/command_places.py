@@ -109,7 +109,7 @@ class CommandPlace:
 
     def _log(self, line: WorkerLine) -> None:
         self._last = line.event
-        getattr(_log, line.level)(line.event, **line.fields)
+        line.log_to(_log)
 
     def _exited(self, status: int) -> None:
         if self._killing is not None:

@@ -230,4 +230,4 @@ class _Placer:
 
 
 def _log_line(line: WorkerLine) -> None:
-    getattr(_log, line.level)(line.event, **line.fields)
+    line.log_to(_log)

@@ -28,15 +28,15 @@ from failsoft.gpu.cluster.words import (
     Word,
     word_reader,
 )
-from failsoft.gpu.handle.followed import ASKED, FollowedWorker
-from failsoft.gpu.handle.listener import WorkerGone, WorkerListener, describe_status
+from failsoft.gpu.handle.listener import WorkerListener
 from failsoft.gpu.handle.liveness import Liveness
+from failsoft.gpu.handle.own_process import OwnProcess
 from failsoft.gpu.placement import Placement
 from failsoft.gpu.process.links import WireLink
 from failsoft.gpu.process.worker_log import LineCutter, parse_line
 from failsoft.gpu.worker_spec import WorkerSpec
 from failsoft.messages.errors import ModelLoadingFailed
-from failsoft.messages.frames import Command, LoadFailed, Ready, Report, Run, Stop, Timed
+from failsoft.messages.frames import Command, LoadFailed, Ready, Report, Run, Timed
 
 # How long a keeper may take to tell the end of a worker that it was told to kill.
 _KILL_LIMIT = 2.0
@@ -47,7 +47,7 @@ _UNWANTED = "it is no longer wanted"
 _CLOSED = "its host was closed"
 
 
-class ClusterWorker(FollowedWorker):
+class ClusterWorker(OwnProcess):
     """Run one worker at a place that another machine gives.
 
     What can't be told any more because the network is cut ends on its side by itself: see
@@ -72,8 +72,6 @@ class ClusterWorker(FollowedWorker):
         self._clock = ClockOffset()
         self._asking: asyncio.Future[Place] | None = None
         self._beating: asyncio.TimerHandle | None = None
-        self._pid: int | None = None
-        self._status: int | None = None
         self._has_exited = False
         self._is_out_of_reach = False
         self._early: Ready | None = None
@@ -84,11 +82,6 @@ class ClusterWorker(FollowedWorker):
         return (
             f"<ClusterWorker {self._pid} at {where}, {self._state}, {len(self._running)} running>"
         )
-
-    @property
-    def pid(self) -> int | None:
-        """Give the process id, of its own machine; None before it is known."""
-        return self._pid
 
     @property
     def node(self) -> str | None:
@@ -155,13 +148,7 @@ class ClusterWorker(FollowedWorker):
             command = msgspec.structs.replace(command, deadline=deadline)
         super().send(command)
 
-    def kill(self, reason: str) -> None:
-        """End the process now, where it can be told. ``reason`` is told, unless one is known."""
-        if self._state == "new" or self._gone.is_set():
-            return
-        self._reason = self._reason or reason
-        self._is_killed = True
-        self._state = "killed"
+    def _kill(self) -> None:
         if self._control is None or self._is_out_of_reach:
             self._loop.call_soon(self._finish)
         else:
@@ -172,18 +159,8 @@ class ClusterWorker(FollowedWorker):
         if self._control is not None:
             self._control.send(Signal(number), at_once=True)
 
-    def _ask_to_end(self) -> None:
-        if self._wire is None:
-            self.kill(ASKED)
-            return
-        self._state = "stopping"
-        self._reason = self._reason or ASKED
-        self.send(Stop())
-        self._later(self._spec.stop_grace, self._terminate)
-
-    def _terminate(self) -> None:
-        self._signal(signal.SIGTERM)
-        self._later(self._spec.term_grace, lambda: self.kill(ASKED))
+    def _can_be_asked(self) -> bool:
+        return self._wire is not None
 
     # -- what the worker says
 
@@ -292,15 +269,6 @@ class ClusterWorker(FollowedWorker):
             self._on_line(parse_line(line))
         if self._place is not None:
             self._place.release()
-
-    def _tell_end(self, reason: str | None) -> WorkerGone:
-        return WorkerGone(
-            pid=self._pid,
-            reason=self._reason or reason or describe_status(self._status),
-            exit_status=self._status,
-            was_hung=self._was_hung,
-            was_asked=self._was_asked,
-        )
 
     def _check(self) -> None:
         wire = self._wire

@@ -9,8 +9,8 @@ import socket
 
 import structlog
 
-from failsoft.gpu.handle.followed import ASKED, FollowedWorker
-from failsoft.gpu.handle.listener import WorkerGone, WorkerListener, describe_status
+from failsoft.gpu.handle.listener import WorkerListener, describe_status
+from failsoft.gpu.handle.own_process import OwnProcess
 from failsoft.gpu.process.host import WorkerHost
 from failsoft.gpu.process.links import OutputLink, WireLink
 from failsoft.gpu.worker_spec import WorkerSpec
@@ -19,7 +19,6 @@ from failsoft.messages.frames import (
     Hello,
     LoadFailed,
     Report,
-    Stop,
 )
 
 _log = structlog.get_logger("failsoft.worker")
@@ -30,7 +29,7 @@ _STATUS_LIMIT = 2.0
 _WIRELESS_LIMIT = 1.0
 
 
-class WorkerProcess(FollowedWorker):
+class WorkerProcess(OwnProcess):
     """Run one worker in a process of its own."""
 
     _home = "process"
@@ -40,19 +39,12 @@ class WorkerProcess(FollowedWorker):
         self._host = host
         self._birth: int | None = None
         self._output: OutputLink | None = None
-        self._pid: int | None = None
         self._pidfd: int | None = None
-        self._status: int | None = None
         self._is_dead = False
         self._is_orphan = False
 
     def __repr__(self) -> str:
         return f"<WorkerProcess {self._pid} {self._state}, {len(self._running)} running>"
-
-    @property
-    def pid(self) -> int | None:
-        """Give the process id; None before it is known."""
-        return self._pid
 
     async def _make(self) -> None:
         spec = self._spec
@@ -68,13 +60,7 @@ class WorkerProcess(FollowedWorker):
             finally:
                 os.close(write_end)
 
-    def kill(self, reason: str) -> None:
-        """End the process now, whatever state it is in. ``reason`` is told, unless one is known."""
-        if self._state == "new" or self._gone.is_set():
-            return
-        self._reason = self._reason or reason
-        self._is_killed = True
-        self._state = "killed"
+    def _kill(self) -> None:
         if self._pidfd is not None:
             self._signal(signal.SIGKILL)
         elif self._birth is not None:
@@ -85,19 +71,8 @@ class WorkerProcess(FollowedWorker):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
-    def _ask_to_end(self) -> None:
-        if self._pidfd is None:
-            self.kill(ASKED)
-            return
-        self._state = "stopping"
-        self._reason = self._reason or ASKED
-        self.send(Stop())
-        self._later(self._spec.stop_grace, self._terminate)
-
-    def _terminate(self) -> None:
-        """Ask the process itself: what a library has set up to be done at its end is done."""
-        self._signal(signal.SIGTERM)
-        self._later(self._spec.term_grace, lambda: self.kill(ASKED))
+    def _can_be_asked(self) -> bool:
+        return self._pidfd is not None
 
     # -- what the worker says
 
@@ -151,15 +126,6 @@ class WorkerProcess(FollowedWorker):
             self._finish()
         else:
             self._later(_STATUS_LIMIT, self._finish)
-
-    def _tell_end(self, reason: str | None) -> WorkerGone:
-        return WorkerGone(
-            pid=self._pid,
-            reason=self._reason or reason or self._describe_end(),
-            exit_status=self._status,
-            was_hung=self._was_hung,
-            was_asked=self._was_asked,
-        )
 
     def _part(self) -> None:
         if self._host.is_closed:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +15,7 @@ from typing import Protocol
 import structlog
 
 from failsoft.gpu.process.control import Message, control_pair, receive_message, send_message
-from failsoft.gpu.process.links import OutputLink
-from failsoft.gpu.process.session import end_session
+from failsoft.gpu.process.side_process import SideProcess
 from failsoft.gpu.process.worker_log import WorkerLine
 
 _log = structlog.get_logger("failsoft.reaper")
@@ -50,35 +48,26 @@ class ReaperProcess:
         self._children: dict[int, Child] = {}
         self._unborn: set[int] = set()
         self._answers: dict[int, asyncio.TimerHandle] = {}
-        self._gone = asyncio.Event()
         self._is_lost = False
         self._control, theirs = control_pair()
-        read_end, write_end = os.pipe()
-        try:
-            self._popen = _start(theirs, write_end)
-        except BaseException:
-            self._control.close()
-            os.close(read_end)
-            raise
-        finally:
-            theirs.close()
-            os.close(write_end)
-        try:
-            self._pidfd = os.pidfd_open(self._popen.pid)
-        except OSError:
-            self._control.close()
-            os.close(read_end)
-            self._popen.kill()
-            self._popen.wait()
-            raise
-        loop.add_reader(self._pidfd, self._exited)
-        self._output = OutputLink(loop, read_end, _log_line)
+        number = theirs.fileno()
+        with theirs:
+            try:
+                self._process = SideProcess(
+                    (sys.executable, "-P", "-m", "failsoft.gpu.process.reaper", str(number)),
+                    on_line=_log_line,
+                    on_exit=self._exited,
+                    pass_fds=(number,),
+                )
+            except BaseException:
+                self._control.close()
+                raise
         self._control.setblocking(False)
         loop.add_reader(self._control, self._receive)
 
     @property
     def pid(self) -> int:
-        return self._popen.pid
+        return self._process.pid
 
     @property
     def is_usable(self) -> bool:
@@ -88,7 +77,7 @@ class ReaperProcess:
     @property
     def is_gone(self) -> bool:
         """Tell whether it has ended, and all is cleaned up after it."""
-        return self._gone.is_set()
+        return self._process.gone.is_set()
 
     @property
     def workers(self) -> int:
@@ -127,8 +116,7 @@ class ReaperProcess:
 
     def kill(self) -> None:
         """Kill the reaper, and so by the kernel's hand all that it made."""
-        with contextlib.suppress(ProcessLookupError):
-            self._popen.send_signal(signal.SIGKILL)
+        self._process.kill()
 
     async def aclose(self) -> None:
         """End the reaper and all that it made; return when they are gone."""
@@ -136,11 +124,7 @@ class ReaperProcess:
             # Its own last words are still heard.
             self._control.shutdown(socket.SHUT_WR)
         self._is_lost = True
-        timer = self._loop.call_later(END_LIMIT, self.kill)
-        try:
-            await self._gone.wait()
-        finally:
-            timer.cancel()
+        await self._process.ended(END_LIMIT)
 
     # -- what comes from it
 
@@ -183,26 +167,19 @@ class ReaperProcess:
         if timer is not None:
             timer.cancel()
 
-    def _exited(self) -> None:
+    def _exited(self, status: int) -> None:
         """Clean up after the reaper; tell those whose worker it was."""
         self._is_lost = True
-        self._loop.remove_reader(self._pidfd)
-        os.close(self._pidfd)
-        # The kernel kills its children, but not the helpers that those have started.
-        end_session(self._popen.pid)
-        status = self._popen.wait()
         while self._receive():
             pass
         self._loop.remove_reader(self._control)
         self._control.close()
-        self._output.close()
         if status != 0:
             _log.error("the reaper ended; its workers end with it", status=status)
         for timer in self._answers.values():
             timer.cancel()
         children, self._children = self._children, {}
         unborn, self._unborn = self._unborn, set()
-        self._gone.set()
         for id, child in children.items():
             if id in unborn:
                 child.on_not_born("the parent of all workers ended", is_load_failure=False)
@@ -210,19 +187,5 @@ class ReaperProcess:
                 child.on_exited(None)
 
 
-def _start(control: socket.socket, output: int) -> subprocess.Popen[bytes]:
-    """Start a reaper, in a session of its own: Ctrl-C in a terminal must not reach it."""
-    number = control.fileno()
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "failsoft.gpu.process.reaper", str(number)],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        close_fds=True,
-        pass_fds=(number,),
-        start_new_session=True,
-    )
-
-
 def _log_line(line: WorkerLine) -> None:
-    getattr(_log, line.level)(line.event, **line.fields)
+    line.log_to(_log)

@@ -36,6 +36,10 @@ class WorkerLine(msgspec.Struct, frozen=True):
     correlation_id: str | None = None
     fields: dict[str, Any] = {}
 
+    def log_to(self, log: Any) -> None:
+        """Write it to a logger of structlog's."""
+        getattr(log, self.level)(self.event, **self.fields)
+
 
 def parse_line(line: bytes) -> WorkerLine:
     """Give what a line says. Anything that is no log line is plain text; nothing raises."""

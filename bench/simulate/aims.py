@@ -26,26 +26,26 @@ def _of(run: Figures) -> list[Figure]:
         case "third":
             never = math.inf if run.recovery is None else run.recovery
             return [
-                _figure(
+                figure_of(
                     *("a third dying, sends", "a request", run.amplification),
                     at_most=MOST_AMPLIFICATION,
                 ),
-                _figure(
+                figure_of(
                     *("a third dying, goodput", "of what is left", goodput),
                     at_least=LEAST_GOODPUT_OF_LEFT,
                 ),
-                _figure("a third dying, recovered in", "s", never, at_most=LONGEST_RECOVERY),
+                figure_of("a third dying, recovered in", "s", never, at_most=LONGEST_RECOVERY),
             ]
         case "poison":
             return [
-                _figure(
+                figure_of(
                     *("a poison prompt", "restarts of one route at most", run.worst_restarts),
                     at_most=MOST_RESTARTS_BY_POISON,
                 )
             ]
         case "overload":
             return [
-                _figure(
+                figure_of(
                     *("ten times the load, goodput", "of the capacity", goodput),
                     at_least=LEAST_GOODPUT_OVERLOADED,
                 )
@@ -57,12 +57,12 @@ def _of(run: Figures) -> list[Figure]:
 def speed_of(runs: Sequence[Figures], seconds: float) -> list[Figure]:
     """Give how many requests and events of theirs were simulated in each second of real time."""
     return [
-        _figure("simulated", "requests a second", sum(run.requests for run in runs) / seconds),
-        _figure("simulated", "events a second", sum(run.events for run in runs) / seconds),
+        figure_of("simulated", "requests a second", sum(run.requests for run in runs) / seconds),
+        figure_of("simulated", "events a second", sum(run.events for run in runs) / seconds),
     ]
 
 
-def _figure(
+def figure_of(
     name: str,
     unit: str,
     value: float,
@@ -70,5 +70,5 @@ def _figure(
     at_least: float | None = None,
     at_most: float | None = None,
 ) -> Figure:
-    # There is one round: by its seed, another one would come out as this one.
+    """Give the figure of one round: by its seed, another one would come out as this one."""
     return Figure(name=name, unit=unit, ours=Spread.of([value]), at_least=at_least, at_most=at_most)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from bench.figures import Figure, Spread
+from bench.figures import Figure
 from bench.report import Table
+from bench.simulate.aims import figure_of
 from bench.simulate.services.figures import SharedFigures
 from bench.simulate.services.scenarios import SCENARIOS
 from bench.simulate.services.setups import SETUPS
@@ -51,23 +52,12 @@ def aims_of(runs: Sequence[SharedFigures]) -> list[Figure]:
             continue
         if run.scenario == "surge" and run.setup in ("least bounded", "bounded"):
             name = f"{many}, {run.setup}"
-            goodput = _figure(name, "of the capacity", run.goodput, at_least=LEAST_GOODPUT)
-            aims += [goodput, _figure(name, "fair", run.fairness, at_least=LEAST_FAIRNESS)]
+            goodput = figure_of(name, "of the capacity", run.goodput, at_least=LEAST_GOODPUT)
+            aims += [goodput, figure_of(name, "fair", run.fairness, at_least=LEAST_FAIRNESS)]
         if run.scenario == "lasting" and run.setup == "bounded":
             queued = run.most_queued / run.slots
-            aims.append(_figure(f"{many}, lasting", "wait a slot", queued, at_most=MOST_QUEUED))
+            aims.append(figure_of(f"{many}, lasting", "wait a slot", queued, at_most=MOST_QUEUED))
     return aims
-
-
-def _figure(
-    name: str,
-    unit: str,
-    value: float,
-    *,
-    at_least: float | None = None,
-    at_most: float | None = None,
-) -> Figure:
-    return Figure(name=name, unit=unit, ours=Spread.of([value]), at_least=at_least, at_most=at_most)
 
 
 def _row(run: SharedFigures) -> tuple[str, ...]:

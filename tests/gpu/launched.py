@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import select
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -169,6 +171,19 @@ class Launcher:
 def open_descriptors() -> list[str]:
     """Give what this process has open, by number."""
     return sorted(entry.name for entry in Path("/proc/self/fd").iterdir())
+
+
+@contextlib.contextmanager
+def room_for_descriptors(room: int) -> Iterator[None]:
+    """Let this process open so many descriptors more, and not one beyond."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + room, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def children_of(pid: int) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from failsoft.gpu.script import Act, Die, Pause, Progress, Say, Script, Stall, W
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import WIRE_VERSION, Done, Hello, Loading, Ready, Report
 
-from .launched import Launched, Launcher, exists, open_descriptors
+from .launched import Launched, Launcher, exists, open_descriptors, room_for_descriptors
 
 pytestmark = pytest.mark.anyio
 
@@ -331,15 +330,9 @@ async def test_too_many_open_files(host: WorkerHost, launch: Launcher, room: int
     """No descriptor is left for a process: that is told as its end; later there is one again."""
     await launch.ready(ECHO)
     before = open_descriptors()
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.dup(0)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + room, limits[1]))
-    try:
+    with room_for_descriptors(room):
         worker = await launch(ECHO)
         gone = await worker.ended()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert gone.reason == "no process could be made: Too many open files"
     assert open_descriptors() == before
     await launch.ready(ECHO)

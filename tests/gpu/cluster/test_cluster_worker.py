@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import resource
 import signal
 import sys
 import time
@@ -18,6 +17,7 @@ from tests.gpu.launched import (
     children_of,
     name_of,
     open_descriptors,
+    room_for_descriptors,
     still_alive_after,
     watch,
 )
@@ -217,15 +217,9 @@ async def test_the_end_of_its_host_ends_a_worker(places: ClusterHost, launch: La
 async def test_too_many_open_files(places: ClusterHost, launch: Launcher, room: int) -> None:
     """However far its start comes: it ends once, leaves no descriptor, and later there is room."""
     before = open_descriptors()
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.dup(0)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + room, limits[1]))
-    try:
+    with room_for_descriptors(room):
         worker = await launch(ECHO)
         gone = await worker.ended()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert "Too many open files" in gone.reason
     for place in _places(places):
         await place.process.gone.wait()

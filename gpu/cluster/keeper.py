@@ -72,7 +72,8 @@ class Keeper:
             ends = Claims(self._listener, self._order, self._tls, self._leash).wait()
         if ends is None:
             return
-        control, wire = KeeperControl(ends[handshake.CONTROL]), ends[handshake.WIRE]
+        control = KeeperControl(ends[handshake.CONTROL], self._order.silence_limit)
+        wire = ends[handshake.WIRE]
         output, write_end = os.pipe()
         os.set_blocking(output, False)
         with wire:

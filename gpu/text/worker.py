@@ -21,6 +21,7 @@ def text_worker(
     run_in: Literal["process", "thread"] = "process",
     placement: Placement | None = None,
     threads: int | None = None,
+    heartbeat_every: float = 0.5,
     heartbeat_limit: float = 5.0,
     hang_limit: float | None = None,
     first_step_limit: float | None = None,
@@ -34,8 +35,8 @@ def text_worker(
     run_in, placement: see ``WorkerSpec``.
     threads: of torch, in the worker; None leaves torch's own choice, which is right for one
         worker on a machine and wrong for two.
-    heartbeat_limit, hang_limit, first_step_limit: seconds; see ``WorkerSpec``. The first step is
-        the reading of the prompt, or of a part of it; those after it make a token each.
+    heartbeat_every, heartbeat_limit, hang_limit, first_step_limit: seconds; see ``WorkerSpec``. The
+        first step is the reading of the prompt, or a part of it; those after make a token each.
     options: those of ``failsoft.gpu.text.engine.TextEngine``, such as ``dtype`` and ``device``.
     Raise ValueError where a value is out of range.
     """
@@ -49,6 +50,7 @@ def text_worker(
         placement=placement,
         preload=_PRELOAD,
         threads=threads,
+        heartbeat_every=heartbeat_every,
         heartbeat_limit=heartbeat_limit,
         hang_limit=hang_limit,
         first_step_limit=first_step_limit,

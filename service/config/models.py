@@ -79,6 +79,7 @@ class WorkerModel(_Model, frozen=True, kw_only=True):
     run_in: Literal["process", "thread"] | UnsetType = UNSET
     placement: Literal["ray"] | RayPlacement | UnsetType = UNSET
     threads: Count | UnsetType = UNSET
+    heartbeat_every: Positive | UnsetType = UNSET
     heartbeat_limit: Positive | UnsetType = UNSET
     hang_limit: Positive | UnsetType = UNSET
     first_step_limit: Positive | UnsetType = UNSET

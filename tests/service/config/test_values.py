@@ -47,6 +47,8 @@ threads = 2
 max_batch = 4
 continuous = false
 hang_limit = 9
+heartbeat_every = 4
+heartbeat_limit = 30
 queue_limit = 5
 standby = true
 restart = "transient"
@@ -85,7 +87,13 @@ def test_what_is_said_arrives(tmp_path: Path) -> None:
     primary = tree.models["primary"]
     assert isinstance(primary, TextModel)
     assert worker_of(primary) == text_worker(
-        "org/model", threads=2, hang_limit=9, max_batch=4, continuous=False
+        "org/model",
+        threads=2,
+        hang_limit=9,
+        heartbeat_every=4,
+        heartbeat_limit=30,
+        max_batch=4,
+        continuous=False,
     )
     spec = candidate_of("primary", primary, SECRETS)
     assert (spec.restart, spec.max_context, spec.name) == ("transient", 100, "primary")

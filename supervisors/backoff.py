@@ -14,8 +14,8 @@ class Backoff(msgspec.Struct, frozen=True):
     The nth wait is drawn evenly from 0 to ``base * factor**(n - 1)``, at most ``cap`` (seconds).
     The jitter spreads over the whole range up to the cap, so that many who failed together
     don't come back together. Without ``jitter`` it is that maximum itself.
-    immediate: so many of the first waits are none: what fails once in a long time, as most do,
-        needn't wait to be there again (as in OTP, and of Kubernetes' containers).
+    immediate: so many restarts come before the first wait: what fails once in a long time, as most
+        do, needn't wait to be there again (as in OTP, and of Kubernetes' containers).
     reset_after: seconds of health after which the count starts again; None stands for twice
         the last wait's maximum, at least 10 s.
     """
@@ -39,7 +39,7 @@ class Backoff(msgspec.Struct, frozen=True):
         if attempt <= self.immediate:
             return 0.0
         try:
-            return min(self.cap, self.base * self.factor ** (attempt - 1))
+            return min(self.cap, self.base * self.factor ** (attempt - self.immediate - 1))
         except OverflowError:  # over what a float holds, and so over any cap
             return self.cap if self.base else 0.0
 

@@ -123,13 +123,16 @@ backoffs = st.builds(
 def test_a_wait_lies_between_nothing_and_its_longest(
     backoff: Backoff, attempt: int, random: Random
 ) -> None:
-    """SV-15 At most base·factorⁿ⁻¹, capped, never less than the one before, however late."""
+    """SV-15 At most base·factorⁿ⁻¹, capped, never less than the one before, however late.
+
+    What comes at once has no wait, and counts as none.
+    """
     longest = backoff.longest(attempt)
     assert 0 <= backoff.delay(attempt, random) <= longest <= backoff.cap
     assert longest <= backoff.longest(attempt + 1)
     if attempt <= backoff.immediate:
         assert longest == 0
-    elif attempt == 1:
+    elif attempt == backoff.immediate + 1:
         assert longest == min(backoff.base, backoff.cap)
     if not backoff.jitter:
         assert backoff.delay(attempt, random) == longest

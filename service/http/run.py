@@ -58,15 +58,16 @@ def http_server(app: FailsoftApp, grace: float = 0.0) -> uvicorn.Server:
 
     grace: seconds in which what is in hand may be done, once its ``should_exit`` is set.
     """
-    limit = app.gateway.policy.slow_reader_limit
+    policy = app.gateway.policy
     limit_of_end = None if math.isinf(grace) else max(1, round(grace + _LAST_WORDS))
     config = uvicorn.Config(
         app,
-        http=cast(Any, functools.partial(Connection, reader_limit=limit)),
+        http=cast(Any, functools.partial(Connection, reader_limit=policy.slow_reader_limit)),
         lifespan="off",  # run around the server, so that a tree that fails ends it
         log_config=None,
         access_log=False,  # RequestFinished tells of each request, in the log of events
         server_header=False,
+        timeout_keep_alive=policy.keep_alive,
         timeout_graceful_shutdown=limit_of_end,
     )
     return _Server(config)

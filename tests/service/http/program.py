@@ -146,9 +146,14 @@ def main() -> None:
     descriptor, folder = int(sys.argv[1]), Path(sys.argv[2])
     configure_logging(sys.stderr, level="info")
     keys = {hashed(KEY): Caller("somebody", 3)} if (folder / "keys").exists() else None
+    keep = folder / "keep_alive"
     app = failsoft_app(
         tree(folder),
-        policy=HttpPolicy(slow_reader_limit=SLOW_READER_LIMIT, max_body_bytes=1_000_000),
+        policy=HttpPolicy(
+            slow_reader_limit=SLOW_READER_LIMIT,
+            keep_alive=int(keep.read_text()) if keep.exists() else HttpPolicy().keep_alive,
+            max_body_bytes=1_000_000,
+        ),
         keys=None if keys is None else ApiKeys(keys),
         operator_hash=hashed(OPERATOR_TOKEN) if (folder / "operator").exists() else None,
     )

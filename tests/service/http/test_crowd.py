@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from pathlib import Path
 
 import psutil
 import pytest
 
+from failsoft.service.http import HttpPolicy
+
 from .program import CROWD_WORDS
-from .served import PATIENCE, ServedProcess, post
+from .served import PATIENCE, ServedProcess, post, read_until, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +39,16 @@ async def test_a_thousand_idle_and_two_hundred_streams(service: ServedProcess) -
         for reader, writer in idle:
             writer.write(GET)
             assert b" 200 " in await reader.readuntil(b"}")
+
+
+def test_an_idle_connection_is_closed_in_time(tmp_path: Path) -> None:
+    """Between two requests; by default later than what stands in front would, after a minute."""
+    assert HttpPolicy().keep_alive > 60
+    service = serving(tmp_path, keep_alive="1")
+    with contextlib.closing(service), service.connect() as connection:
+        connection.sendall(GET)
+        assert b" 200 " in read_until(connection, b"}")
+        assert connection.recv(1) == b""
 
 
 async def opened(

@@ -83,8 +83,8 @@ def test_ctrl_c_ends_a_program_without_a_word_too_many(
         assert program.stdout is not None
         assert program.stdout.readline() == "busy\n"
         program.send_signal(signal.SIGINT)
-        assert program.stdout.readline() == "quiet\n"
-        if times == 2:
+        if times == 2:  # after one, it's quiet before or after the actor's time is over
+            assert program.stdout.readline() == "quiet\n"
             program.send_signal(signal.SIGINT)
         output = program.stdout.read()
     assert "finally\n" in output

@@ -87,7 +87,7 @@ async def test_deadlines_and_cancellation(system: System) -> None:
     actor = Cancellable()
     ref = await system.spawn(lambda: actor, "a")
     with pytest.raises(InferenceTimeout):
-        await ref.ask(Work("late"), timeout=0.01)
+        await ref.ask(Work("late"), timeout=0.1)
     actor.started.clear()
     asked = asyncio.ensure_future(ref.ask(Work("gone")))
     await actor.started.wait()

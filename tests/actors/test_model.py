@@ -147,13 +147,13 @@ async def test_a_request_that_waits_is_withdrawn_when_its_caller_leaves(gate: Ga
 
 
 async def test_a_deadline_that_passes_mid_generation_frees_the_slot() -> None:
-    """WK-12 The error tells the time that was allowed."""
+    """WK-12 The error tells the time that was allowed: what was left when the worker had it."""
     script = Script(rules=[When("long", [Say("word ", delay=0.02, times=100_000)])])
     async with serving(scripted(script)) as (_, model, events):
         await events.wait_for(WorkerReady)
         with pytest.raises(InferenceTimeout) as caught:
             await model.ask(GenerateText("long", max_tokens=30_000), timeout=0.5)
-        assert caught.value.details["timeout_seconds"] == pytest.approx(0.5, abs=0.1)
+        assert 0 < caught.value.details["timeout_seconds"] <= 0.5
         assert (await model.ask(HELLO, timeout=PATIENT)).text == "hello there"
 
 

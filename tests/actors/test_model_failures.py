@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from failsoft.gpu import WorkerSpec
+from failsoft.gpu import WorkerHost, WorkerSpec
 from failsoft.gpu.script import (
     BreakDevice,
     Die,
@@ -90,12 +90,20 @@ async def test_a_request_for_a_worker_that_is_dead_already_was_not_begun() -> No
     """WK-10 Its end isn't known yet; what comes in that moment can't be to blame."""
     async with serving(scripted()) as (system, model, events):
         await events.wait_for(WorkerReady)
+        reaper = system.extension(WorkerHost).statistics().reaper_pid
+        assert reaper is not None
+        os.kill(reaper, signal.SIGSTOP)  # it would tell of the end
         pidfd = os.pidfd_open(pid_of(system))
         os.kill(pid_of(system), signal.SIGKILL)
-        select.select([pidfd], [], [], PATIENT)  # holds the loop, so that it can't hear of it
+        select.select([pidfd], [], [], PATIENT)
         os.close(pidfd)
+        asking = asyncio.create_task(model.ask(HELLO, timeout=PATIENT))
+        try:
+            await taken_in(system, running=1, waiting=0)
+        finally:
+            os.kill(reaper, signal.SIGCONT)
         with pytest.raises(WorkerLost) as lost:
-            await model.ask(HELLO, timeout=PATIENT)
+            await asking
         assert lost.value.details["begun"] is False
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from bench.supervise import rounds
 from bench.supervise.hosted import Orphans, hosted
 from bench.supervise.processes import below, left_of
-from bench.supervise.rounds import orphans
 from bench.supervise.scenes import LOAD_PATIENCE, Seen
 from bench.supervise.told import blows, ends, figures_of, times_of
 
 OURS, BY_HAND = "failsoft", "a loop by hand"
 
 
-def test_ours_leaves_nothing() -> None:
+def test_ours_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its parent is killed in the middle of a request, and its processes are gone with it."""
+    monkeypatch.setattr(rounds, "ORPHAN_SECONDS", 60.0)  # how soon isn't looked at here
     with hosted([OURS], "steady") as hosts:
-        found = orphans(hosts)
+        found = rounds.orphans(hosts)
     assert found[OURS].were > 0
     assert found[OURS] == Orphans(found[OURS].were, 0, has_worker=False)
 

@@ -38,7 +38,8 @@ def test_the_default_tree_is_served_at_once(tmp_path: Path) -> None:
             asked = client.post(url, content=body, headers={name: value})
             health = client.get("/health").json()
         assert (asked.status_code, asked.json()["model_used"]) == (200, "tiny-text")
-        assert health["status"] == "healthy"
+        # How full the disk is, or how busy the machine, makes no service critical.
+        assert (health["live"]["ok"], health["critical_failures"]) == (True, [])
         client_of = openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", timeout=PATIENCE)
         assert "embeddings" in [each.id for each in client_of.models.list()]
         vectors = client_of.embeddings.create(model="embeddings", input=["cats", "dogs"]).data

@@ -79,9 +79,11 @@ class Claims:
         if len(self._unproven) >= _MAX_UNPROVEN:
             self._refuse(self._unproven[0], "it said nothing, and others came")
         try:
-            set_up(end, self._order.silence_limit)
-            plain = end if self._tls is None else TlsPump(end, self._tls, server_side=True).end
-            self._unproven.append(_Claim(plain))
+            limit = self._order.silence_limit
+            set_up(end, limit)
+            if self._tls is not None:
+                end = TlsPump(end, self._tls, server_side=True, silence_limit=limit).end
+            self._unproven.append(_Claim(end))
         except OSError:
             end.close()
 

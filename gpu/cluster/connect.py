@@ -51,7 +51,8 @@ async def _connect(address: KeeperAddress, order: KeeperOrder, purpose: bytes) -
         await loop.sock_connect(end, (address.host, address.port))
         set_up(end, order.silence_limit)
         if tls is not None:
-            pump = TlsPump(end, tls, server_side=False)
+            limit = order.silence_limit
+            pump = TlsPump(end, tls, server_side=False, silence_limit=limit)
             end = pump.end
             end.setblocking(False)
         greeted = await _receive(loop, end, handshake.GREETING_BYTES)

@@ -27,7 +27,7 @@ from failsoft.gpu.cluster import handshake
 from failsoft.gpu.cluster.claims import Claims
 from failsoft.gpu.cluster.keeper_address import KeeperAddress, KeeperOrder
 from failsoft.gpu.cluster.keeper_control import KeeperControl
-from failsoft.gpu.cluster.tls import tls_context
+from failsoft.gpu.cluster.tls import tls_context, wait_for_pumps
 from failsoft.gpu.cluster.words import (
     MAX_PRINTED_BYTES,
     Beat,
@@ -157,6 +157,8 @@ class Keeper:
             left -= len(data)
         control.send(Exited(status))
         control.finish()
+        # The end of the wire may be behind: on a slow network, by all of a large answer.
+        wait_for_pumps()
 
     def _reap(self) -> int:
         """End the worker where it lives, and what it has started; give its status."""

@@ -8,12 +8,9 @@ import selectors
 import socket
 import ssl
 import threading
-import time
 
 _CHUNK = 64 * 1024
 _MAX_HELD = 1024 * 1024
-# What came last is still handed on, to whoever takes it.
-_LAST_LIMIT = 2.0
 
 
 def tls_context(*, server_side: bool) -> ssl.SSLContext | None:
@@ -48,13 +45,26 @@ class TlsPump(threading.Thread):
 
     A thread carries the bytes between the two, and waits for neither alone: a process can't be
     handed one end of TLS, and a worker's threads can't share it. Where either side ends, so does
-    the other. trouble: why TLS failed, where it did; known once ``end`` has ended.
+    the other, once it has what came last: it may be slow to take that.
+
+    silence_limit: a service that has a keeper's last words, and closes nothing and says nothing
+    for so many seconds, isn't waited for. trouble: why TLS failed, where it did; known once
+    ``end`` has ended.
     """
 
-    def __init__(self, secured: socket.socket, context: ssl.SSLContext, *, server_side: bool):
+    def __init__(
+        self,
+        secured: socket.socket,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+        silence_limit: float,
+    ) -> None:
         super().__init__(name="tls", daemon=True)
         self.trouble = ""
         self._has_last_words = server_side
+        self._has_said_them = self._is_silent = False
+        self._silence_limit = silence_limit
         self._secured = context.wrap_socket(
             secured, server_side=server_side, do_handshake_on_connect=False
         )
@@ -67,13 +77,27 @@ class TlsPump(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with self._secured, self._plain, selectors.DefaultSelector() as selector:
-            with contextlib.suppress(OSError):
-                while not (self._is_plain_over or self._is_secured_over):
-                    self._carry()
-                    self._wait(selector)
-            with contextlib.suppress(OSError):
+        with (
+            contextlib.suppress(OSError),
+            self._secured,
+            self._plain,
+            selectors.DefaultSelector() as selector,
+        ):
+            while self._goes_on:
+                self._carry()
                 self._take_leave()
+                self._wait(selector)
+
+    @property
+    def _goes_on(self) -> bool:
+        if self._is_secured_over:
+            # Who is to have it is of this machine: it takes it, or closes its end.
+            return bool(self._inbound)
+        if self._is_plain_over:
+            # Who hasn't proven itself is no one to wait for.
+            is_proven = self._secured.version() is not None
+            return self._has_last_words and is_proven and not self._is_silent
+        return True
 
     def _carry(self) -> None:
         """Move what can be moved now, both ways in turn."""
@@ -153,29 +177,39 @@ class TlsPump(threading.Thread):
             self.trouble = getattr(error, "verify_message", None) or error.reason or str(error)
 
     def _wait(self, selector: selectors.BaseSelector) -> None:
-        if self._is_plain_over or self._is_secured_over:
+        if not self._goes_on:
             return
-        wants_secured = selectors.EVENT_READ * (len(self._inbound) < _MAX_HELD)
-        wants_secured |= selectors.EVENT_WRITE * self._is_writing_blocked
-        wants_plain = selectors.EVENT_READ * (len(self._outbound) < _MAX_HELD)
+        wants_secured = wants_plain = 0
+        if not self._is_secured_over:
+            wants_secured = selectors.EVENT_READ * (len(self._inbound) < _MAX_HELD)
+            wants_secured |= selectors.EVENT_WRITE * self._is_writing_blocked
+        if not self._is_plain_over:
+            wants_plain = selectors.EVENT_READ * (len(self._outbound) < _MAX_HELD)
         wants_plain |= selectors.EVENT_WRITE * bool(self._inbound)
         _watch(selector, self._secured, wants_secured)
         _watch(selector, self._plain, wants_plain)
-        selector.select()
+        # While words are under way, it is the kernel that finds whoever takes none.
+        limit = self._silence_limit if self._has_said_them else None
+        self._is_silent = not selector.select(limit)
 
     def _take_leave(self) -> None:
-        """Hand on what came last, to the side that is still there, within a bound."""
-        if self._is_secured_over:
-            self._plain.settimeout(_LAST_LIMIT)
-            self._plain.sendall(self._inbound)
-        elif self._has_last_words and self._secured.version() is not None:
-            until = time.monotonic() + _LAST_LIMIT
-            self._secured.settimeout(_LAST_LIMIT)
-            self._secured.sendall(self._outbound)
-            self._secured.shutdown(socket.SHUT_WR)
-            # What is unread when it is closed has the kernel drop what is under way.
-            while time.monotonic() < until and self._secured.recv(_CHUNK):
-                pass
+        """Tell the service once that a keeper's last words were said.
+
+        What it still sends meanwhile is taken: unread, it would have the kernel drop what is under
+        way to it.
+        """
+        if self._is_plain_over and not (self._outbound or self._has_said_them):
+            self._has_said_them = True
+            if self._has_last_words and not self._is_secured_over:
+                # Not by its own shutdown, after which it is no TLS any more.
+                socket.socket.shutdown(self._secured, socket.SHUT_WR)
+
+
+def wait_for_pumps() -> None:
+    """Return when all that this process's pumps had in hand is handed on."""
+    for thread in threading.enumerate():
+        if isinstance(thread, TlsPump):
+            thread.join()
 
 
 def _watch(selector: selectors.BaseSelector, end: socket.socket, events: int) -> None:

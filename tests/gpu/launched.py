@@ -21,7 +21,9 @@ from failsoft.messages.frames import Chunk, Done, Failed, Hello, Ready, Report, 
 from failsoft.messages.wire import raw
 
 # Far above what anything here takes: a test that would hang fails instead.
-PATIENCE = 60.0
+PATIENCE = 120.0
+# Waits for the ends of processes are counted in such parts, in seconds.
+_MOMENT = 0.1
 
 T = TypeVar("T")
 
@@ -215,16 +217,18 @@ def watch(pids: Iterable[int]) -> dict[int, int]:
 
 
 def still_alive_after(pidfds: dict[int, int], seconds: float) -> set[int]:
-    """Wait until all have ended, at most so long; give those that have not. Closes the pidfds."""
-    poll = select.poll()
+    """Wait until all have ended, at most so long; give those that have not. Closes the pidfds.
+
+    While this machine stands still, no more than a moment counts: nobody could have ended then.
+    """
+    poll, moments = select.poll(), max(1, round(seconds / _MOMENT))
     by_descriptor = {pidfd: pid for pid, pidfd in pidfds.items()}
     for pidfd in by_descriptor:
         poll.register(pidfd, select.POLLIN)
     alive = set(pidfds)
-    while alive:
-        ended = poll.poll(seconds * 1000)
-        if not ended:
-            break
+    while alive and moments > 0:
+        ended = poll.poll(_MOMENT * 1000)
+        moments -= not ended
         for pidfd, _ in ended:
             poll.unregister(pidfd)
             alive.discard(by_descriptor[pidfd])

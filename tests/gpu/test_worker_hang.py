@@ -16,6 +16,11 @@ from .launched import Launcher
 pytestmark = pytest.mark.anyio
 
 
+async def has_template(launch: Launcher) -> None:
+    """Have what comes next be made at once: the time for that counts as part of a load."""
+    await launch.ready(scripted())
+
+
 async def test_a_stopped_worker_is_found_by_its_missing_heartbeats(launch: Launcher) -> None:
     """WK-02 SIGSTOP: killed, and counted as hung."""
     worker = await launch.ready(scripted(heartbeat_every=0.05, heartbeat_limit=0.5))
@@ -74,9 +79,9 @@ async def test_a_load_that_does_not_move_is_hung(
 
 async def test_an_idle_worker_is_not_hung(launch: Launcher) -> None:
     """No request, no steps: many times the hang limit pass, and it answers."""
-    worker = await launch.ready(scripted(heartbeat_every=0.02, first_step_limit=0.2))
+    worker = await launch.ready(scripted(heartbeat_every=0.05, first_step_limit=0.5))
     seen = len(worker.reports)
-    await worker.until(lambda: len(worker.reports) > seen + 30 or None)
+    await worker.until(lambda: len(worker.reports) > seen + 40 or None)
     await worker.reply_of(worker.run("still here", stream=False))
     assert worker.gone == []
 
@@ -94,6 +99,7 @@ async def test_slow_steps_are_not_a_hang(launch: Launcher) -> None:
 async def test_a_slow_load_is_not_a_hang(launch: Launcher) -> None:
     """WK-03 A load of many times the limit that moves; its last progress is always told."""
     load = [act for n in range(1, 21) for act in (Pause(0.1), Progress(n, 20))]
+    await has_template(launch)
     worker = await launch(scripted(Script(load=load), load_hang_limit=0.8))
     await worker.ready()
     told = [report.done for report in worker.reports if isinstance(report, Loading)]
@@ -104,6 +110,7 @@ async def test_a_slow_load_is_not_a_hang(launch: Launcher) -> None:
 async def test_a_load_that_tells_nothing_but_moves_bytes_is_not_a_hang(launch: Launcher) -> None:
     """WK-03 An engine that fetches a file can't tell how far it is; its memory or files grow."""
     load = [act for _ in range(8) for act in (Pause(0.25), Grow(1))]
+    await has_template(launch)
     worker = await launch(scripted(Script(load=load), heartbeat_every=0.05, load_hang_limit=1.0))
     await worker.ready()
 

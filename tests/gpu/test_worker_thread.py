@@ -229,7 +229,8 @@ async def test_what_does_not_stop_in_time_is_abandoned(launch: Launcher, gate: G
 
 async def test_a_killed_worker_leaves_at_its_next_step(launch: Launcher) -> None:
     """Nothing is abandoned where the engine moves."""
-    worker = await launch.ready(threaded(Script(otherwise=[Say("on and ", times=100_000)])))
+    talks = Script(otherwise=[Say("on and ", times=100_000)])
+    worker = await launch.ready(threaded(talks, term_grace=PATIENCE))
     await worker.first_chunk_of(worker.run())
     worker.process.kill("the test says so")
     gone = await worker.ended()

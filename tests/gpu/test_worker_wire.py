@@ -29,9 +29,9 @@ async def test_nonsense_loses_the_worker(
     launch: Launcher, how: Literal["garbage", "oversize", "cut"], reason: str
 ) -> None:
     """WK-06 What came before it is heard; the process is killed, however alive it is."""
-    worker = await launch.ready(
-        scripted(Script(rules=[When("talk", [Say("one two"), Garble(how)])]))
-    )
+    script = Script(rules=[When("talk", [Say("one two"), Garble(how)])])
+    # Its next heartbeat has it end by itself, long before it would be killed.
+    worker = await launch.ready(scripted(script, heartbeat_every=0.02))
     id = worker.run("talk")
     gone = await worker.ended()
     assert gone.reason.startswith(reason)

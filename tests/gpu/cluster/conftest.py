@@ -13,6 +13,8 @@ from failsoft.gpu.cluster.cluster_host import ClusterHost
 from failsoft.gpu.cluster.tls import TlsPump
 from failsoft.gpu.placement import CommandPlacement
 
+from .authority import Authority
+
 
 @pytest.fixture
 async def places() -> AsyncIterator[ClusterHost]:
@@ -35,3 +37,19 @@ async def launch(places: ClusterHost) -> AsyncIterator[Launcher]:
     await places.aclose()
     for launched in launcher.launched:
         await launched.ended()
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Authority, Authority]:
+    folder = tmp_path_factory.mktemp("tls")
+    return Authority(folder / "ours"), Authority(folder / "another")
+
+
+@pytest.fixture
+def ours(
+    authorities: tuple[Authority, Authority], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """Have this service, and what it starts, speak in TLS."""
+    for name, value in authorities[0].settings.items():
+        monkeypatch.setenv(name, value)
+    return authorities[0].settings

@@ -28,7 +28,7 @@ SILENCE_LIMIT = 1.0
 # The kernel probes once a second, and gives up at the first probe past the limit.
 A_LITTLE = 3.0
 # A slow network loses packets, and again when they are sent again, which takes the kernel a second.
-SLOW_SILENCE_LIMIT = 3.0
+SLOW_LIMIT = 3.0
 
 
 @pytest.fixture
@@ -46,6 +46,13 @@ def network(launch: Launcher) -> Iterator[Network]:
     )
     yield network
     network.remove()
+
+
+@pytest.fixture(params=["plain", "tls"])
+def spoken(request: pytest.FixtureRequest) -> None:
+    """Have this service and its keepers speak plainly, and then in TLS."""
+    if request.param == "tls":
+        request.getfixturevalue("ours")
 
 
 @pytest.fixture
@@ -79,7 +86,7 @@ def end_the_commands(places: ClusterHost) -> None:
 def make_slow(launch: Launcher, network: Network, rate: str) -> None:
     """Have what comes from there come at ``rate``."""
     assert launch.placement is not None
-    launch.placement = msgspec.structs.replace(launch.placement, silence_limit=SLOW_SILENCE_LIMIT)
+    launch.placement = msgspec.structs.replace(launch.placement, silence_limit=SLOW_LIMIT)
     network.slow(rate)
 
 
@@ -111,17 +118,17 @@ async def test_a_cut_network_loses_the_worker_on_both_sides(
 
 
 async def test_a_slow_network_is_no_loss(
-    places: ClusterHost, launch: Launcher, network: Network
+    places: ClusterHost, launch: Launcher, network: Network, spoken: None
 ) -> None:
-    """An answer that is under way for several times the limit arrives, also where it is the last.
+    """An answer that is under way for twice the limit arrives, also where it is the last.
 
     What a worker has in hand when it is asked to stop ends well.
     """
     make_slow(launch, network, "2mbit")
-    limits = {"heartbeat_limit": 1.0, "hang_limit": 1.0, "first_step_limit": 1.0}
+    limits = dict.fromkeys(("heartbeat_limit", "hang_limit", "first_step_limit"), SLOW_LIMIT)
     patient = msgspec.structs.replace(scripted(heartbeat_every=0.1, stop_grace=30.0), **limits)
     worker = await launch.ready(patient)
-    large = "y" * 1_000_000
+    large = "y" * 1_500_000
     assert (await worker.reply_of(worker.run(large, stream=False))).text == large
     last = worker.run(large, stream=False)
     await worker.report(Began, lambda began: began.id == last)
@@ -132,7 +139,7 @@ async def test_a_slow_network_is_no_loss(
 
 
 async def test_on_a_slow_network_a_worker_may_print_much(
-    places: ClusterHost, launch: Launcher, network: Network
+    places: ClusterHost, launch: Launcher, network: Network, spoken: None
 ) -> None:
     """Signs of life are behind it, for longer than the limit; so it is one itself.
 
@@ -157,10 +164,11 @@ async def test_a_deadline_holds_by_another_machines_clock(
     late = worker.run("late", deadline=time.monotonic() - 0.001)
     assert (await worker.failure_of(late)).error.details["tokens"] == 0
     began = time.monotonic()
-    error = (await worker.failure_of(worker.run("slow", deadline=began + 0.3))).error
+    # Enough for a first word, and for what is not known of the clock, however busy the machine.
+    error = (await worker.failure_of(worker.run("slow", deadline=began + 1.5))).error
     assert error.kind == "inference_timeout"
     assert error.details["tokens"] > 0
-    assert time.monotonic() - began > 0.25
+    assert time.monotonic() - began > 0.75
     kept = worker.run("kept", deadline=time.monotonic() + 600.0, stream=False)
     assert (await worker.reply_of(kept)).text == "kept"
 

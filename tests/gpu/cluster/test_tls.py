@@ -10,53 +10,19 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import trustme
 from tests.gpu.launched import Launcher, children_of, still_alive_after, watch
 
-from failsoft.gpu.cluster import tls
 from failsoft.gpu.cluster.tls import TlsPump, tls_context
 from failsoft.gpu.placement import CommandPlacement
 from failsoft.gpu.script import Die, Print, Say, Script, When
 from failsoft.gpu.scripted import scripted
 
+from .authority import VARIABLES, Authority
 from .kept import PATIENCE, is_closed, kept
 
-VARIABLES = ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 MEGABYTE = 1024 * 1024
-
-
-class Authority:
-    """Sign for the nodes of one cluster."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        authority = trustme.CA()
-        paths = [folder / name for name in ("cert.pem", "key.pem", "ca.pem")]
-        node = authority.issue_cert("a.node")
-        node.cert_chain_pems[0].write_to_path(paths[0])
-        node.private_key_pem.write_to_path(paths[1])
-        authority.cert_pem.write_to_path(paths[2])
-        self.settings = {name: str(path) for name, path in zip(VARIABLES, paths, strict=True)}
-        self.settings["RAY_USE_TLS"] = "1"
-
-
-@pytest.fixture(scope="module")
-def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Authority, Authority]:
-    folder = tmp_path_factory.mktemp("tls")
-    return Authority(folder / "ours"), Authority(folder / "another")
-
-
-@pytest.fixture
-def ours(
-    authorities: tuple[Authority, Authority], monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
-    """Have this service, and what it starts, speak in TLS."""
-    for name, value in authorities[0].settings.items():
-        monkeypatch.setenv(name, value)
-    return authorities[0].settings
 
 
 def elsewhere(launch: Launcher, settings: dict[str, str]) -> None:
@@ -205,8 +171,9 @@ class Pumped:
         contexts = [tls_context(server_side=is_server) for is_server in (False, True)]
         assert contexts[0] is not None
         assert contexts[1] is not None
-        self.service = TlsPump(there, contexts[0], server_side=False)
-        self.keeper = TlsPump(here, contexts[1], server_side=True)
+        limit = PATIENCE
+        self.service = TlsPump(there, contexts[0], server_side=False, silence_limit=limit)
+        self.keeper = TlsPump(here, contexts[1], server_side=True, silence_limit=limit)
         for pump in (self.service, self.keeper):
             pump.end.settimeout(PATIENCE)
 
@@ -285,15 +252,14 @@ def test_where_either_side_ends_so_does_the_other(pumped: Pumped, side: str) -> 
 
 
 def test_a_side_that_never_speaks_keeps_no_thread_and_no_processor(
-    ours: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ours: dict[str, str],
 ) -> None:
     """Nor does one that waits for it: who hasn't proven itself is no one to wait for."""
-    monkeypatch.setattr(tls, "_LAST_LIMIT", 3600.0)
     context = tls_context(server_side=True)
     assert context is not None
     silent, theirs = socket.socketpair()
     with silent:
-        pump = TlsPump(theirs, context, server_side=True)
+        pump = TlsPump(theirs, context, server_side=True, silence_limit=3600.0)
         pump.end.sendall(b"a greeting")
         before = os.times()
         pump.join(0.5)

@@ -6,13 +6,13 @@ import os
 import signal
 from collections.abc import Callable
 
-import msgspec
 import pytest
-from tests.gpu.ray.ray_cluster import RayCluster, actor_of, keeper_of
+from tests.gpu.launched import still_alive_after, watch
+from tests.gpu.ray.ray_cluster import LIMIT, RayCluster, actor_of, keeper_of
 
 from failsoft.actors import System
 from failsoft.gpu.placement import RayPlacement
-from failsoft.gpu.script import Echo, Script
+from failsoft.gpu.script import Say, Script
 from failsoft.gpu.scripted import scripted
 from failsoft.messages import GenerateText
 from failsoft.messages.events import (
@@ -24,12 +24,12 @@ from failsoft.messages.events import (
 )
 from failsoft.supervisors import NO_WAIT, router
 from failsoft.supervisors.pool import pool
-from failsoft.testing import EventRecorder
+from failsoft.testing import EventRecorder, Gate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clean_loop", "plain_logs")]
 
-TEXT = " ".join(f"word{number}" for number in range(150))
-REQUEST = GenerateText(TEXT, max_tokens=1000, temperature=0.0)
+BEGINNING, END = "once upon a time ", "there was a node far away"
+REQUEST = GenerateText("tell me", max_tokens=1000, temperature=0.0)
 Loss = Callable[[RayCluster, int], None]
 
 
@@ -59,12 +59,12 @@ def pair(cluster: RayCluster) -> RayPlacement:
 
 # The last loses a node for good.
 @pytest.mark.parametrize("loss", [kill_worker, kill_keeper, kill_actor, lose_node])
-async def test_it_goes_on_elsewhere(cluster: RayCluster, pair: RayPlacement, loss: Loss) -> None:
+async def test_it_goes_on_elsewhere(
+    cluster: RayCluster, pair: RayPlacement, loss: Loss, gate: Gate
+) -> None:
     """WK-01 Of two replicas one is lost mid-way: the text is whole, once, and told of once."""
-    worker = msgspec.structs.replace(
-        scripted(Script(otherwise=[Echo(0.01)])),
-        placement=pair,
-    )
+    script = Script(otherwise=[Say(BEGINNING), gate.wait, Say(END)])
+    worker = scripted(script, placement=pair)
     async with System() as system:
         events = EventRecorder(system)
         model = pool("model", worker, replicas=2, backoff=NO_WAIT, breaker=None)
@@ -72,9 +72,13 @@ async def test_it_goes_on_elsewhere(cluster: RayCluster, pair: RayPlacement, los
         await events.wait_until(lambda: len(events.of(WorkerReady)) == 2)
         async with ref.stream(REQUEST) as chunks:
             text = (await anext(chunks)).text
-            loss(cluster, _busy(events))
+            busy = _busy(events)
+            its_end = watch([busy])
+            loss(cluster, busy)
+            assert still_alive_after(its_end, LIMIT) == set()
+            gate.open()
             text += "".join([chunk.text async for chunk in chunks])
-        assert text == TEXT
+        assert text == BEGINNING + END
         await events.wait_until(lambda: len(events.of(WorkerReady)) == 3)
     assert len(events.of(RequestResumed)) == 1
     assert [event.outcome for event in events.of(RequestFinished)] == ["ok"]

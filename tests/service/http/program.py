@@ -135,12 +135,7 @@ def tree(folder: Path) -> ChildSpec:
         router("text", model("primary", worker()), **alone, backoff=Backoff(base=0.1)),
         # Gives its worker one request at a time, so that the next one shows that the last is over.
         router("single", model("only", worker(), max_in_worker=1), **alone),
-        router(
-            "crowd",
-            candidate("all", Crowd),
-            admission=Admission(limit=Limit.fixed(256)),
-            breaker=None,
-        ),
+        router("crowd", candidate("all", Crowd), admission=Admission(limit=Limit.fixed(256))),
         router("embeddings", candidate("lengths", Embedding), requests=(Embed,), **alone),
         router("images", candidate("painting", Painting), requests=(GenerateImage,), **alone),
     )

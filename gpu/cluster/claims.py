@@ -81,9 +81,11 @@ class Claims:
         try:
             limit = self._order.silence_limit
             set_up(end, limit)
+            pump = None
             if self._tls is not None:
-                end = TlsPump(end, self._tls, server_side=True, silence_limit=limit).end
-            self._unproven.append(_Claim(end))
+                pump = TlsPump(end, self._tls, server_side=True, silence_limit=limit)
+                end = pump.end
+            self._unproven.append(_Claim(end, pump))
         except OSError:
             end.close()
 
@@ -99,6 +101,8 @@ class Claims:
             self._refuse(claim, "it was there already")
             return
         self._unproven.remove(claim)
+        if claim.pump is not None:
+            claim.pump.has_last_words = True
         claim.end.setblocking(True)
         self._proven[purpose] = claim.end
 
@@ -111,8 +115,9 @@ class Claims:
 class _Claim:
     """Hear one connection out, without ever waiting. Raises OSError where it is gone already."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, pump: TlsPump | None) -> None:
         self.end = end
+        self.pump = pump
         self.until = time.monotonic() + _CLAIM_LIMIT
         self._greeted = handshake.greeting()
         self._claimed = b""

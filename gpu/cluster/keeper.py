@@ -81,7 +81,7 @@ class Keeper:
                 self._pid, self._pidfd = spawn_plain((wire.fileno(), write_end), sys.path)
             except OSError as error:
                 control.send(NotBorn(f"no process could be made: {error.strerror}"))
-                control.finish()
+                control.finish(self._leash)
                 return
             finally:
                 os.close(write_end)
@@ -156,9 +156,9 @@ class Keeper:
             control.send(Printed(data))
             left -= len(data)
         control.send(Exited(status))
-        control.finish()
+        control.finish(self._leash)
         # The end of the wire may be behind: on a slow network, by all of a large answer.
-        wait_for_pumps()
+        wait_for_pumps(self._leash)
 
     def _reap(self) -> int:
         """End the worker where it lives, and what it has started; give its status."""

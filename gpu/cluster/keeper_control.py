@@ -71,20 +71,24 @@ class KeeperControl:
         except (OSError, WireError):
             self.has_ended = True
 
-    def finish(self) -> None:
+    def finish(self, leash: int) -> None:
         """Send what is left, and close once the service has it, or has long been silent.
+
+        So it does where the leash ends.
 
         What it still sends meanwhile is taken: unread, it would have the kernel drop what is under
         way to it; and it tells that the service still listens, slow as the network may be.
         """
         poll = select.poll()
+        poll.register(leash, select.POLLIN)
         with self._end:
             while not self.has_ended:
                 if not self.wants_to_write:
                     with contextlib.suppress(OSError):
                         self._end.shutdown(socket.SHUT_WR)
                 poll.register(self._end, select.POLLIN | self.wants_to_write * select.POLLOUT)
-                if not poll.poll(self._silence_limit * 1000):
+                ready = dict(poll.poll(self._silence_limit * 1000))
+                if not ready or leash in ready:
                     return
                 self.write()
                 for _ in self.read():

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import select
 import selectors
 import socket
 import ssl
+import sys
+import termios
 import threading
 
 _CHUNK = 64 * 1024
 _MAX_HELD = 1024 * 1024
+# So often a keeper that waits for its pumps looks at its leash, in seconds.
+_MOMENT = 0.1
 
 
 def tls_context(*, server_side: bool) -> ssl.SSLContext | None:
@@ -45,11 +51,11 @@ class TlsPump(threading.Thread):
 
     A thread carries the bytes between the two, and waits for neither alone: a process can't be
     handed one end of TLS, and a worker's threads can't share it. Where either side ends, so does
-    the other, once it has what came last: it may be slow to take that.
+    the other, once ``end`` has what came last, and the other what was said last.
 
-    silence_limit: a service that has a keeper's last words, and closes nothing and says nothing
-    for so many seconds, isn't waited for. trouble: why TLS failed, where it did; known once
-    ``end`` has ended.
+    silence_limit: a side that takes and says nothing for so many seconds isn't waited for then.
+    has_last_words: what was said last is waited for: the other side has proven itself.
+    trouble: why TLS failed, where it did; known once ``end`` has ended.
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class TlsPump(threading.Thread):
     ) -> None:
         super().__init__(name="tls", daemon=True)
         self.trouble = ""
-        self._has_last_words = server_side
+        self.has_last_words = False
         self._has_said_them = self._is_silent = False
         self._silence_limit = silence_limit
         self._secured = context.wrap_socket(
@@ -91,12 +97,9 @@ class TlsPump(threading.Thread):
     @property
     def _goes_on(self) -> bool:
         if self._is_secured_over:
-            # Who is to have it is of this machine: it takes it, or closes its end.
-            return bool(self._inbound)
+            return bool(self._inbound) and not self._is_silent
         if self._is_plain_over:
-            # Who hasn't proven itself is no one to wait for.
-            is_proven = self._secured.version() is not None
-            return self._has_last_words and is_proven and not self._is_silent
+            return self.has_last_words and not self._is_silent
         return True
 
     def _carry(self) -> None:
@@ -188,9 +191,10 @@ class TlsPump(threading.Thread):
         wants_plain |= selectors.EVENT_WRITE * bool(self._inbound)
         _watch(selector, self._secured, wants_secured)
         _watch(selector, self._plain, wants_plain)
+        is_ending = self._has_said_them or self._is_secured_over
+        ready = selector.select(self._silence_limit if is_ending else None)
         # While words are under way, it is the kernel that finds whoever takes none.
-        limit = self._silence_limit if self._has_said_them else None
-        self._is_silent = not selector.select(limit)
+        self._is_silent = not (ready or _is_under_way(self._secured))
 
     def _take_leave(self) -> None:
         """Tell the service once that a keeper's last words were said.
@@ -200,16 +204,26 @@ class TlsPump(threading.Thread):
         """
         if self._is_plain_over and not (self._outbound or self._has_said_them):
             self._has_said_them = True
-            if self._has_last_words and not self._is_secured_over:
+            if self.has_last_words and not self._is_secured_over:
                 # Not by its own shutdown, after which it is no TLS any more.
                 socket.socket.shutdown(self._secured, socket.SHUT_WR)
 
 
-def wait_for_pumps() -> None:
-    """Return when all that this process's pumps had in hand is handed on."""
+def wait_for_pumps(leash: int) -> None:
+    """Return when this process's pumps have handed on what they had, or the leash has ended."""
     for thread in threading.enumerate():
         if isinstance(thread, TlsPump):
-            thread.join()
+            while thread.is_alive() and not select.select([leash], [], [], 0)[0]:
+                thread.join(_MOMENT)
+
+
+def _is_under_way(end: socket.socket) -> bool:
+    """Tell whether the kernel still has some of what was sent."""
+    try:
+        left = fcntl.ioctl(end, termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return False
+    return int.from_bytes(left, sys.byteorder) > 0
 
 
 def _watch(selector: selectors.BaseSelector, end: socket.socket, events: int) -> None:

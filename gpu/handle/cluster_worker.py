@@ -42,7 +42,7 @@ from failsoft.messages.frames import Command, LoadFailed, Ready, Report, Run, Ti
 # How long a keeper may take to tell the end of a worker that it was told to kill.
 _KILL_LIMIT = 2.0
 # The wire and the keeper's word come by two ways: the end of one may be ahead of the other's. So
-# long is waited for what is behind, after all has come that was under way.
+# long the word is waited for, after all has come that was under way before it.
 _LAST_WORD_LIMIT = 1.0
 _UNWANTED = "it is no longer wanted"
 _CLOSED = "its host was closed"
@@ -74,6 +74,7 @@ class ClusterWorker(OwnProcess):
         self._asking: asyncio.Future[Place] | None = None
         self._beating: asyncio.TimerHandle | None = None
         self._has_exited = False
+        self._awaits_word = False
         self._wire_ended_at = math.inf
         self._is_out_of_reach = False
         self._early: Ready | None = None
@@ -153,9 +154,13 @@ class ClusterWorker(OwnProcess):
     def _kill(self) -> None:
         if self._control is None or self._is_out_of_reach:
             self._loop.call_soon(self._finish)
-        else:
-            self._signal(signal.SIGKILL)
-            self._later(_KILL_LIMIT, self._finish)
+            return
+        self._signal(signal.SIGKILL)
+        self._later(_KILL_LIMIT, self._finish_unless_word_comes)
+
+    def _finish_unless_word_comes(self) -> None:
+        if not self._awaits_word:
+            self._finish()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._control is not None:
@@ -189,6 +194,7 @@ class ClusterWorker(OwnProcess):
         elif self._wire is not None and self._wire.has_ended:
             # Before a sign that is asked for now comes all that its keeper had said, much as that
             # may be on a slow network.
+            self._awaits_word = True
             self._wire_ended_at = time.monotonic()
             self._ask_for_a_sign()
         else:
@@ -205,7 +211,7 @@ class ClusterWorker(OwnProcess):
                 self._learn_clock()
                 if at >= self._wire_ended_at:
                     self._wire_ended_at = math.inf
-                    self._later(_LAST_WORD_LIMIT, lambda: self.kill("it closed its wire"))
+                    self._later(_LAST_WORD_LIMIT, self._miss_word)
             case Born(pid):
                 self._pid = pid
             case NotBorn(reason):
@@ -219,13 +225,20 @@ class ClusterWorker(OwnProcess):
                 self._hear_out()
 
     def _hear_out(self, heard: int = -1) -> None:
-        """Finish once the wire has ended, too, or brings nothing more: a network may be slow."""
+        """Finish once the wire has ended, too, or has long brought nothing.
+
+        A network may be slow, or away for a while; what was sent is under way all the same.
+        """
         wire = self._wire
         if wire is None or wire.has_ended or wire.received == heard:
             self._loop.call_soon(self._finish)
         else:
             received = wire.received
-            self._later(_LAST_WORD_LIMIT, lambda: self._hear_out(received))
+            self._later(self._placement.silence_limit, lambda: self._hear_out(received))
+
+    def _miss_word(self) -> None:
+        self._awaits_word = False
+        self.kill("it closed its wire")
 
     def _learn_clock(self) -> None:
         """Ask again at once while too little is known; then the worker may be ready."""
@@ -280,7 +293,8 @@ class ClusterWorker(OwnProcess):
 
     def _check(self) -> None:
         wire = self._wire
-        if self._place is None or self._has_exited:
+        if self._place is None or self._has_exited or (wire is not None and wire.has_ended):
+            # There is no worker yet, or none that could give a sign of life.
             self._check_later()
             return
         if wire is not None and wire.received > self._received:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.gpu.launched import exists, still_alive_after, watch
@@ -291,7 +292,29 @@ def test_output_is_read_as_far_as_the_service_takes_it() -> None:
         ours.recv(1 << 20)
         control.write()
         assert control.has_room
-    control.finish()
+    with leash() as held:
+        control.finish(held)
+
+
+@contextlib.contextmanager
+def leash(*, has_ended: bool = False) -> Iterator[int]:
+    """Give a keeper's leash."""
+    held, end = os.pipe()
+    if has_ended:
+        os.close(end)
+    yield held
+    os.close(held)
+    if not has_ended:
+        os.close(end)
+
+
+def test_last_words_are_held_back_for_nobody_once_the_leash_has_ended() -> None:
+    """A service that neither takes them nor closes keeps no keeper beyond its place."""
+    ours, theirs = socket.socketpair()
+    with ours, leash(has_ended=True) as held:
+        control = KeeperControl(theirs, 3600.0)
+        control.send(Exited(3))
+        control.finish(held)
 
 
 def test_the_last_word_arrives_though_orders_are_unread() -> None:
@@ -307,13 +330,15 @@ def test_the_last_word_arrives_though_orders_are_unread() -> None:
             control.send(Printed(bytes(64 * 1024)))
             said += 1
         control.send(Exited(3))
-        finishing = threading.Thread(target=control.finish)
-        finishing.start()
-        # By now the kernel has it all, and the keeper would be gone.
-        finishing.join(0.2)
-        assert len(service.hear_all()) == said
-        assert service.heard[-1] == Exited(3)
-    finishing.join()
+        with leash() as held:
+            finishing = threading.Thread(target=control.finish, args=(held,))
+            finishing.start()
+            # By now the kernel has it all, and the keeper would be gone.
+            finishing.join(0.2)
+            assert len(service.hear_all()) == said
+            assert service.heard[-1] == Exited(3)
+            ours.close()
+            finishing.join()
 
 
 def test_a_load_that_stalls_is_ended_by_an_order() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -143,15 +144,37 @@ async def test_on_a_slow_network_a_worker_may_print_much(
 ) -> None:
     """Signs of life are behind it, for longer than the limit; so it is one itself.
 
-    The word of how it has ended is behind it, too, for long after its wire's end.
+    The word of how it has ended is behind it, too, for longer than anything else is waited for.
     """
     make_slow(launch, network, "1mbit")
+    limits = {"heartbeat_limit": 2.0, "stop_grace": 1.0, "term_grace": 0.1}
     much = Script(otherwise=[Print("x" * 65_000 + "\n", times=10), Say("done")])
-    worker = await launch.ready(scripted(much, stop_grace=30.0))
+    worker = await launch.ready(scripted(much, heartbeat_every=0.2, **limits))
     assert (await worker.reply_of(worker.run("go", stream=False))).text == "done"
     await worker.process.stop()
-    assert (await worker.ended()).exit_status == 0
+    gone = await worker.ended()
+    assert (gone.exit_status, gone.was_hung) == (0, False)
     assert sum(line.event.startswith("xxx") for line in worker.lines) == 10
+    end_the_commands(places)
+
+
+async def test_an_answer_outlasts_an_outage(
+    places: ClusterHost, launch: Launcher, network: Network, spoken: None
+) -> None:
+    """The last one, of a worker that has ended meanwhile; for less than the limit nothing comes."""
+    make_slow(launch, network, "2mbit")
+    worker = await launch.ready(scripted(stop_grace=30.0))
+    large = "y" * 1_000_000
+    last = worker.run(large, stream=False)
+    await worker.report(Began, lambda began: began.id == last)
+    its_end = watch([worker.pid])
+    worker.process.ask_to_stop()
+    assert await asyncio.to_thread(still_alive_after, its_end, 30.0) == set()
+    network.cut()
+    await asyncio.sleep(SLOW_LIMIT / 2)
+    network.heal()
+    assert (await worker.reply_of(last)).text == large
+    assert (await worker.ended()).exit_status == 0
     end_the_commands(places)
 
 

@@ -164,16 +164,16 @@ def test_strangers_hold_up_no_service_in_tls(ours: dict[str, str]) -> None:
 class Pumped:
     """Hold two ends of a connection in TLS, each behind a pump."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float = PATIENCE) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             there = socket.create_connection(listener.getsockname())
             here, _ = listener.accept()
         contexts = [tls_context(server_side=is_server) for is_server in (False, True)]
         assert contexts[0] is not None
         assert contexts[1] is not None
-        limit = PATIENCE
         self.service = TlsPump(there, contexts[0], server_side=False, silence_limit=limit)
         self.keeper = TlsPump(here, contexts[1], server_side=True, silence_limit=limit)
+        self.keeper.has_last_words = True
         for pump in (self.service, self.keeper):
             pump.end.settimeout(PATIENCE)
 
@@ -249,6 +249,26 @@ def test_where_either_side_ends_so_does_the_other(pumped: Pumped, side: str) -> 
         sent += 1
     ends.end.close()
     assert is_closed(other.end)
+
+
+def test_who_has_not_proven_itself_is_not_waited_for(pumped: Pumped) -> None:
+    """Though it speaks TLS, and goes on speaking."""
+    pumped.keeper.has_last_words = False
+    pumped.service.end.sendall(b"a key that isn't")
+    assert pumped.keeper.end.recv(100) == b"a key that isn't"
+    pumped.keeper.end.close()
+    pumped.keeper.join(PATIENCE)
+    assert not pumped.keeper.is_alive()
+
+
+def test_who_never_takes_what_came_last_is_not_waited_for(ours: dict[str, str]) -> None:
+    """As a worker's helper may, which outlives it and holds its end."""
+    pumped = Pumped(limit=0.2)
+    pumped.service.end.sendall(bytes(MEGABYTE // 2))
+    pumped.service.end.close()
+    pumped.keeper.join(PATIENCE)
+    assert not pumped.keeper.is_alive()
+    pumped.close()
 
 
 def test_a_side_that_never_speaks_keeps_no_thread_and_no_processor(

@@ -159,7 +159,8 @@ class ClusterWorker(OwnProcess):
         self._later(_KILL_LIMIT, self._finish_unless_word_comes)
 
     def _finish_unless_word_comes(self) -> None:
-        if not self._awaits_word:
+        # It comes, or has come, and what the wire brings is heard out.
+        if not (self._awaits_word or self._has_exited):
             self._finish()
 
     def _signal(self, number: signal.Signals) -> None:

@@ -193,8 +193,10 @@ class TlsPump(threading.Thread):
         _watch(selector, self._plain, wants_plain)
         is_ending = self._has_said_them or self._is_secured_over
         ready = selector.select(self._silence_limit if is_ending else None)
-        # While words are under way, it is the kernel that finds whoever takes none.
-        self._is_silent = not (ready or _is_under_way(self._secured))
+        # While words are under way, it is the kernel that finds whoever takes none. Of a connection
+        # that was reset it counts them for ever.
+        is_under_way = not self._is_secured_over and _is_under_way(self._secured)
+        self._is_silent = not (ready or is_under_way)
 
     def _take_leave(self) -> None:
         """Tell the service once that a keeper's last words were said.

@@ -51,8 +51,7 @@ async def _connect(address: KeeperAddress, order: KeeperOrder, purpose: bytes) -
         await loop.sock_connect(end, (address.host, address.port))
         set_up(end, order.silence_limit)
         if tls is not None:
-            limit = order.silence_limit
-            pump = TlsPump(end, tls, server_side=False, silence_limit=limit)
+            pump = TlsPump(end, tls, server_side=False, silence_limit=order.silence_limit)
             end = pump.end
             end.setblocking(False)
         greeted = await _receive(loop, end, handshake.GREETING_BYTES)

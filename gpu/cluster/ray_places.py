@@ -9,7 +9,6 @@ import importlib.util
 import itertools
 import os
 import socket
-import sys
 from collections.abc import Callable
 
 import msgspec
@@ -18,8 +17,8 @@ import structlog
 from failsoft.gpu.cluster.keeper_address import KeeperAddress, KeeperOrder
 from failsoft.gpu.cluster.places import PlaceError
 from failsoft.gpu.placement import Placement, RayPlacement
-from failsoft.gpu.process.control import control_pair, receive_message, send_message
-from failsoft.gpu.process.side_process import SideProcess
+from failsoft.gpu.process.control import receive_message, send_message
+from failsoft.gpu.process.side_process import controlled
 from failsoft.gpu.process.worker_log import WorkerLine
 
 _log = structlog.get_logger("failsoft.cluster")
@@ -121,21 +120,12 @@ class _Placer:
         self._places: dict[int, RayPlace] = {}
         self._reason = "the Ray cluster's driver ended"
         self._loop = asyncio.get_running_loop()
-        self._control, theirs = control_pair()
-        program = (sys.executable, "-P", "-m", "failsoft.gpu.cluster.ray_driver")
-        number = theirs.fileno()
-        with theirs:
-            try:
-                self._process = SideProcess(
-                    (*program, str(number), str(os.getpid()), address),
-                    on_line=_log_line,
-                    on_exit=self._exited,
-                    pass_fds=(number,),
-                )
-            except OSError:
-                self._control.close()
-                raise
-        self._control.setblocking(False)
+        self._process, self._control = controlled(
+            "failsoft.gpu.cluster.ray_driver",
+            *(str(os.getpid()), address),
+            on_line=_log_line,
+            on_exit=self._exited,
+        )
         self._loop.add_reader(self._control, self._receive)
 
     def __repr__(self) -> str:

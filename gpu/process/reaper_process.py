@@ -14,8 +14,8 @@ from typing import Protocol
 
 import structlog
 
-from failsoft.gpu.process.control import Message, control_pair, receive_message, send_message
-from failsoft.gpu.process.side_process import SideProcess
+from failsoft.gpu.process.control import Message, receive_message, send_message
+from failsoft.gpu.process.side_process import controlled
 from failsoft.gpu.process.worker_log import WorkerLine
 
 _log = structlog.get_logger("failsoft.reaper")
@@ -49,20 +49,9 @@ class ReaperProcess:
         self._unborn: set[int] = set()
         self._answers: dict[int, asyncio.TimerHandle] = {}
         self._is_lost = False
-        self._control, theirs = control_pair()
-        number = theirs.fileno()
-        with theirs:
-            try:
-                self._process = SideProcess(
-                    (sys.executable, "-P", "-m", "failsoft.gpu.process.reaper", str(number)),
-                    on_line=_log_line,
-                    on_exit=self._exited,
-                    pass_fds=(number,),
-                )
-            except BaseException:
-                self._control.close()
-                raise
-        self._control.setblocking(False)
+        self._process, self._control = controlled(
+            "failsoft.gpu.process.reaper", on_line=_log_line, on_exit=self._exited
+        )
         loop.add_reader(self._control, self._receive)
 
     @property

@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import IO
 
+from failsoft.gpu.process.control import control_pair
 from failsoft.gpu.process.links import OutputLink
 from failsoft.gpu.process.session import end_session
 from failsoft.gpu.process.worker_log import WorkerLine
@@ -110,3 +113,30 @@ class SideProcess:
         for output in self._outputs:
             output.close()
         self._on_exit(status)
+
+
+def controlled(
+    module: str,
+    *arguments: str,
+    on_line: Callable[[WorkerLine], None],
+    on_exit: Callable[[int], None],
+) -> tuple[SideProcess, socket.socket]:
+    """Run a module of ours beside the service; give it, and our end of its control socket.
+
+    The number of its own end is its first argument. Raises OSError where it can't be started.
+    """
+    control, theirs = control_pair()
+    number = theirs.fileno()
+    with theirs:
+        try:
+            process = SideProcess(
+                (sys.executable, "-P", "-m", module, str(number), *arguments),
+                on_line=on_line,
+                on_exit=on_exit,
+                pass_fds=(number,),
+            )
+        except BaseException:
+            control.close()
+            raise
+    control.setblocking(False)
+    return process, control

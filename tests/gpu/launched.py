@@ -17,7 +17,7 @@ from failsoft.gpu import WorkerGone, WorkerHost, WorkerLine, WorkerSpec, make_wo
 from failsoft.gpu.cluster.cluster_host import ClusterHost
 from failsoft.gpu.placement import Placement
 from failsoft.messages import GenerateText, TextChunk, TextReply
-from failsoft.messages.frames import Chunk, Done, Failed, Hello, Ready, Report, Run
+from failsoft.messages.frames import Chunk, Done, Failed, Heartbeat, Hello, Ready, Report, Run
 from failsoft.messages.wire import raw
 
 # Far above what anything here takes: a test that would hang fails instead.
@@ -167,6 +167,13 @@ class Launcher:
     async def ready(self, spec: WorkerSpec) -> Launched:
         launched = await self(spec)
         await launched.ready()
+        return launched
+
+    async def at_rest(self, spec: WorkerSpec) -> Launched:
+        """Give one that opens no file any more: it reads some for a heartbeat, and has its one."""
+        quiet = msgspec.structs.replace(spec, heartbeat_every=600.0, heartbeat_limit=3600.0)
+        launched = await self.ready(quiet)
+        await launched.report(Heartbeat)
         return launched
 
 

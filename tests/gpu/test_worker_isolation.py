@@ -16,7 +16,6 @@ import pytest
 
 from failsoft.gpu import WorkerHost
 from failsoft.gpu.scripted import scripted
-from failsoft.messages.frames import Heartbeat
 
 from .launched import Launcher, children_of
 
@@ -74,11 +73,7 @@ async def test_nothing_open_is_inherited(
     busy_process: set[str], host: WorkerHost, launch: Launcher
 ) -> None:
     """WK-18 Neither workers nor those before them have the listening socket or the file."""
-    # With its one heartbeat a worker is done with the files that it reads for that.
-    quiet = scripted(heartbeat_every=600.0, heartbeat_limit=3600.0)
-    workers = [await launch.ready(quiet) for _ in range(2)]
-    for worker in workers:
-        await worker.report(Heartbeat)
+    workers = [await launch.at_rest(scripted()) for _ in range(2)]
     reaper = host.statistics().reaper_pid
     assert reaper is not None
     for pid in (reaper, *children_of(reaper)):

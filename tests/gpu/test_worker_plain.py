@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
@@ -16,7 +15,6 @@ from failsoft.gpu import WorkerHost, WorkerSpec
 from failsoft.gpu.image.worker import image_worker
 from failsoft.gpu.script import Die, Exit, Script, When
 from failsoft.gpu.scripted import scripted
-from failsoft.messages.frames import Heartbeat
 
 from .launched import (
     Launched,
@@ -175,11 +173,7 @@ async def test_it_looks_as_a_forked_one_does(
 ) -> None:
     """WK-18 Four descriptors, no signal held back, a group of its own, and the worker's name."""
     write_module(THREAD)
-    # With its one heartbeat a worker is done with the files that it reads for that.
-    quiet: Any = {"heartbeat_every": 600.0, "heartbeat_limit": 3600.0}
-    plain, forked = [await launch.ready(scripted(preload=p, **quiet)) for p in ((MODULE,), ())]
-    for worker in (plain, forked):
-        await worker.report(Heartbeat)
+    plain, forked = [await launch.at_rest(scripted(preload=p)) for p in ((MODULE,), ())]
     assert name_of(plain.pid) == name_of(forked.pid) == "failsoft-worker"
     assert os.getpgid(plain.pid) == plain.pid
     for name in ("SigBlk", "SigIgn", "SigCgt", "Threads"):

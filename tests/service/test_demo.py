@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -13,12 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.service.http.served import PATIENCE, wait_for_end
 
 from failsoft.telemetry import read_flight, story_of
 
 COMMAND = (sys.executable, "-P", "-m", "failsoft.service", "demo", "--output")
-# Its end takes a second, and four at a load of 9; a machine may also stand still for a while.
-PATIENCE = 60.0
 
 
 class Run:
@@ -56,19 +54,6 @@ def demo(smollm2: Path, tmp_path: Path) -> Iterator[Run]:
     yield run
     run.process.kill()
     run.process.communicate()
-
-
-def all_gone(pidfds: list[int]) -> bool:
-    """Tell whether the processes have ended, or do so in a while."""
-    waiting = set(pidfds)
-    while waiting:
-        ended, _, _ = select.select(waiting, [], [], PATIENCE)
-        if not ended:
-            return False
-        waiting -= set(ended)
-    for pidfd in pidfds:
-        os.close(pidfd)
-    return True
 
 
 def test_the_laws_hold_through_all_faults(demo: Run, tmp_path: Path) -> None:
@@ -139,7 +124,7 @@ def test_interrupted_it_ends_and_leaves_nothing(demo: Run, sent: signal.Signals)
     output, _ = demo.process.communicate(timeout=PATIENCE)
     assert demo.process.returncode == 130
     assert "no process is left" in output
-    assert all_gone(family)
+    wait_for_end(family)
 
 
 @pytest.mark.parametrize("stopped_first", [False, True])
@@ -152,4 +137,4 @@ def test_killed_it_leaves_nothing(demo: Run, stopped_first: bool) -> None:
         demo.process.send_signal(signal.SIGSTOP)
     demo.process.kill()
     demo.process.wait()
-    assert all_gone(family)
+    wait_for_end(family)

@@ -141,24 +141,28 @@ def tree(folder: Path) -> ChildSpec:
     )
 
 
+def told(folder: Path, name: str, default: float) -> float:
+    """Give the number in a file of ``folder``, where there is that file."""
+    file = folder / name
+    return float(file.read_text()) if file.exists() else default
+
+
 def main() -> None:
     tie_to_parent(os.getppid())
     descriptor, folder = int(sys.argv[1]), Path(sys.argv[2])
     configure_logging(sys.stderr, level="info")
     keys = {hashed(KEY): Caller("somebody", 3)} if (folder / "keys").exists() else None
-    keep = folder / "keep_alive"
     app = failsoft_app(
         tree(folder),
         policy=HttpPolicy(
             slow_reader_limit=SLOW_READER_LIMIT,
-            keep_alive=int(keep.read_text()) if keep.exists() else HttpPolicy().keep_alive,
+            keep_alive=int(told(folder, "keep_alive", HttpPolicy().keep_alive)),
             max_body_bytes=1_000_000,
         ),
         keys=None if keys is None else ApiKeys(keys),
         operator_hash=hashed(OPERATOR_TOKEN) if (folder / "operator").exists() else None,
     )
-    grace = (folder / "grace").read_text() if (folder / "grace").exists() else GRACE
-    serve(app, sockets=[socket.socket(fileno=descriptor)], grace=float(grace))
+    serve(app, sockets=[socket.socket(fileno=descriptor)], grace=told(folder, "grace", GRACE))
 
 
 if __name__ == "__main__":
